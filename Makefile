@@ -1,0 +1,71 @@
+# Everything sets itself up: each target works from a fresh clone, alone and twice in a row. Prerequisites: Linux, make, openssl, npm with any Node from 20 on, cargo.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The Node of the machine may be too old: the npm package `node` brings the one that is used.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# No daemon may stay, and nothing asks or tells a server of Nx's makers anything.
+export NX_DAEMON := false
+export NX_NO_CLOUD := true
+export NX_TUI := false
+export NX_DISABLE_NX_CONSOLE_INSTALL := true
+
+INSTALLED := node_modules/.package-lock.json
+need = @command -v $(1) >/dev/null || { echo '$(1) is missing: $(2)' >&2; exit 1; }
+
+.PHONY: help
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: prerequisites
+prerequisites:
+	$(call need,npm,install Node.js 20 or newer with npm)
+	$(call need,cargo,install Rust: https://rustup.rs)
+	$(call need,openssl,apt-get install openssl)
+
+$(INSTALLED): package.json package-lock.json packages/*/package.json | prerequisites
+	npm ci --loglevel=error --no-progress
+	@touch $@
+
+.PHONY: build
+build: $(INSTALLED) ## Build every package
+	nx run-many -t build --outputStyle=stream-without-prefixes
+
+.PHONY: demo
+demo: build certs ## The main job for real: submit, follow, status, stop, refusals; leaves nothing running
+	tools/demo.sh
+
+.PHONY: serve
+serve: build certs ## The server in the foreground on 127.0.0.1:7443
+	@exec worker-server --listen 127.0.0.1:7443 --state-dir .worker --ca certs/ca.crt --cert certs/server.crt --key certs/server.key
+
+.PHONY: certs
+certs: ## The development PKI under certs/; DAYS=N sets how long leaves are valid
+	$(call need,openssl,apt-get install openssl)
+	@tools/make-certs.sh certs
+
+.PHONY: test
+test: build ## Every test that needs no system package; the last line sums them
+	@tools/run-tests.sh test native-test
+
+.PHONY: check
+check: build ## Format, lint, types, boundaries, contracts, protocol, generated code, unused code
+	@tools/check.sh
+
+.PHONY: bench
+bench: build ## The benchmarks, as ratios to a limit measured in the same run
+	@node --conditions=@worker/source packages/testing/src/bench/main.ts
+
+.PHONY: format
+format: $(INSTALLED) ## Put every file in its format
+	prettier --write --log-level warn .
+	buf format -w
+	cargo fmt --manifest-path packages/supervisor/native/Cargo.toml
+
+.PHONY: gen
+gen: $(INSTALLED) ## Generate the code of proto/ anew
+	tools/generate.sh .
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf packages/*/dist packages/supervisor/native/target packages/supervisor/native/codegen/target .nx test-results
