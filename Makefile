@@ -15,7 +15,7 @@ need = @command -v $(1) >/dev/null || { echo '$(1) is missing: $(2)' >&2; exit 1
 
 .PHONY: help
 help: ## Say what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target what; do printf '  make %-8s %s\n' "$$target" "$$what"; done
 
 .PHONY: prerequisites
 prerequisites:

@@ -14,6 +14,8 @@ export interface Running {
   readonly startedAt: Date;
   /** Of the program itself. */
   readonly pid: number;
+  /** Bytes its streams have produced so far, gaps included; may lag by a quarter of a second. */
+  readonly outputBytes: number;
 }
 
 /** The program ended by itself. */
@@ -97,7 +99,9 @@ export interface OutputSummary {
   readonly finalGap?: OutputGap;
 }
 
+/** Bytes that were produced and are not there. Both counts are 0 when it is not known how they divide. */
 export interface OutputGap {
+  /** Of the first of them. */
   readonly offset: number;
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
@@ -106,7 +110,10 @@ export interface OutputGap {
 
 export type GapReason = 'output-limit' | 'write-failed' | 'corrupt';
 
+/** A state that is never left. */
+export type FinalState = Completed | Stopped | Failed | Lost;
+
 /** Whether the state is final. */
-export function hasEnded(state: JobState): state is Completed | Stopped | Failed | Lost {
+export function hasEnded(state: JobState): state is FinalState {
   return state.kind !== 'queued' && state.kind !== 'running';
 }

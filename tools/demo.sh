@@ -1,0 +1,144 @@
+#!/bin/bash
+# The main job, for real: a server of its own on a free loopback port, real certificates, real commands. Narrated; leaves nothing running; exit 0 when all went as told.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+state=$(mktemp -d)
+server_pid=
+export NO_COLOR=1
+unset WORKER_ADDRESS WORKER_CA WORKER_CERT WORKER_KEY WORKER_AS
+
+say() { printf '\n── %s\n' "$*"; }
+show() {
+  printf '$ %s\n' "$*"
+  "$@"
+}
+fail() {
+  echo "demo: $*" >&2
+  exit 1
+}
+
+# Everything the demo started carries its state directory on its command line.
+ours() {
+  local dir
+  for dir in /proc/[0-9]*; do
+    tr '\0' ' ' 2>/dev/null <"$dir/cmdline" | grep -qF -- "$state" && echo "${dir#/proc/}"
+  done
+  true
+}
+
+tidy() {
+  local status=$?
+  if [[ -n $server_pid ]] && kill -0 "$server_pid" 2>/dev/null; then
+    worker stop --all >"$state/stop.log" 2>&1 || true
+    kill -TERM "$server_pid" 2>/dev/null || true
+    wait "$server_pid" 2>/dev/null || true
+  fi
+  # Only a demo that broke half-way leaves any.
+  ours | xargs -r kill -KILL
+  if [[ $status -ne 0 && -s $state/server.log ]]; then
+    echo 'demo: the server said:' >&2
+    tail -n 20 "$state/server.log" >&2
+  fi
+  rm -rf "$state"
+}
+trap tidy EXIT
+
+# Starts the server and waits for the one line it prints when it accepts connections.
+start_server() { # LISTEN
+  : >"$state/ready"
+  worker-server --listen "$1" --state-dir "$state/server" --ca certs/ca.crt --cert certs/server.crt --key certs/server.key \
+    >"$state/ready" 2>>"$state/server.log" &
+  server_pid=$!
+  disown "$server_pid" # the shell would announce its kill -9
+  local tries
+  for tries in $(seq 150); do
+    grep -q '^ready ' "$state/ready" && break
+    kill -0 "$server_pid" 2>/dev/null || fail 'the server did not start'
+    sleep 0.1
+  done
+  WORKER_ADDRESS=$(sed -n 's/^ready //p' "$state/ready")
+  [[ -n $WORKER_ADDRESS ]] || fail 'the server was not ready in 15 s'
+  export WORKER_ADDRESS
+}
+
+say 'A server on a free port, over mutual TLS; we are owner@example.com'
+start_server 127.0.0.1:0
+echo "ready $WORKER_ADDRESS"
+show worker info
+
+say 'A command, followed to its end'
+show worker run -- find "$PWD/proto" -name '*.proto'
+
+say 'A command that fails: its exit code is ours'
+status=0
+show worker run -- sh -c 'echo "no such luck" >&2; exit 7' || status=$?
+echo "exit code: $status"
+[[ $status -eq 7 ]] || fail "expected exit code 7, got $status"
+
+say 'A long job, followed live'
+job=$(worker submit -q -- sh -c 'i=0; while :; do i=$((i + 1)); echo "line $i"; sleep 0.05; done')
+echo "job $job"
+worker logs --follow "$job" >"$state/followed" 2>"$state/follower.log" &
+follower=$!
+lines() { wc -l <"$state/followed"; }
+wait_for_lines() { # COUNT
+  local tries
+  for tries in $(seq 300); do
+    [[ $(lines) -ge $1 ]] && return
+    sleep 0.1
+  done
+  fail "no $1 lines in 30 s"
+}
+wait_for_lines 20
+echo "followed so far: $(lines) lines, the last one: $(tail -n 1 "$state/followed")"
+
+say 'The server is killed with -9 under it. The follower must not take that for the end of the job'
+kill -KILL "$server_pid"
+status=0
+wait "$follower" || status=$?
+sed 's/^/  /' "$state/follower.log"
+echo "exit code of the follower: $status"
+[[ $status -eq 125 ]] || fail "a cut stream must exit 125, got $status"
+
+say 'It is started again. The job never stopped; we go on at the byte where the stream was cut'
+start_server "${WORKER_ADDRESS#https://}"
+show worker status "$job"
+before=$(lines)
+worker logs --follow --offset "$(wc -c <"$state/followed")" "$job" >>"$state/followed" &
+follower=$!
+wait_for_lines $((before + 40))
+show worker stop "$job"
+wait "$follower" || true
+total=$(lines)
+seq -f 'line %g' "$total" | cmp - "$state/followed" || fail 'a line is missing or doubled'
+echo "$total lines, every one once"
+
+say 'Its status now'
+show worker status "$job"
+
+say 'Somebody else: to other@example.com the job does not exist'
+status=0
+show worker --as other@example.com status "$job" 2>&1 || status=$?
+[[ $status -eq 125 ]] || fail "expected a refusal, got $status"
+
+say 'A certificate of an authority that the server does not trust'
+status=0
+show worker --cert certs/untrusted/clients/owner@example.com.crt --key certs/untrusted/clients/owner@example.com.key list 2>&1 || status=$?
+[[ $status -eq 125 ]] || fail "expected a refusal, got $status"
+
+say 'TLS 1.2'
+status=0
+openssl s_client -connect "${WORKER_ADDRESS#https://}" -tls1_2 -CAfile certs/ca.crt -cert certs/clients/owner@example.com.crt \
+  -key certs/clients/owner@example.com.key </dev/null >"$state/tls12.log" 2>&1 || status=$?
+grep -m 1 -o 'alert protocol version\|tlsv1 alert protocol version' "$state/tls12.log" || fail 'TLS 1.2 was not refused'
+[[ $status -ne 0 ]] || fail 'TLS 1.2 was not refused'
+
+say 'The server is asked to leave'
+kill -TERM "$server_pid"
+for _ in $(seq 100); do
+  [[ -z $(ours) ]] && break
+  sleep 0.1
+done
+[[ -z $(ours) ]] || fail "still running: $(ours | xargs)"
+echo 'nothing is left running'
