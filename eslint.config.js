@@ -13,11 +13,10 @@ const mayImport = {
   cli: ['client', 'protocol'],
 };
 
-const boundaries =
-  Object.entries(mayImport).map(([name, names]) => ({
-    sourceTag: `package:${name}`,
-    onlyDependOnLibsWithTags: [name, ...names].map((tag) => `package:${tag}`),
-  }));
+const boundaries = Object.entries(mayImport).map(([name, names]) => ({
+  sourceTag: `package:${name}`,
+  onlyDependOnLibsWithTags: [name, ...names].map((tag) => `package:${tag}`),
+}));
 
 export default tseslint.config(
   { ignores: ['**/dist/', '**/target/', '**/gen/', '**/node_modules/', '.nx/'] },

@@ -3,11 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const contracts = readFileSync('docs/contracts.md', 'utf8');
-const clauses = new Set(Array.from(contracts.matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm), (match) => match[1]!));
+const clauses = new Set(Array.from(contracts.matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm), ([, clause = '']) => clause));
 
-const testFiles = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.test.ts', '*/native/tests/*.rs', '*/native/src/*.rs'], {
-  encoding: 'utf8',
-})
+const testFiles = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard', '*.test.ts', '*/native/tests/*.rs', '*/native/src/*.rs'],
+  {
+    encoding: 'utf8',
+  },
+)
   .split('\n')
   .filter(Boolean);
 
@@ -15,8 +19,8 @@ const families = Array.from(new Set(Array.from(clauses, (clause) => clause.split
 const mention = new RegExp(`\\[((?:${families.join('|')})-\\d+(?:, ?(?:${families.join('|')})-\\d+)*)\\]`, 'g');
 const named = new Map<string, string[]>();
 for (const file of testFiles) {
-  for (const match of readFileSync(file, 'utf8').matchAll(mention)) {
-    for (const clause of match[1]!.split(/, ?/)) named.set(clause, [...(named.get(clause) ?? []), file]);
+  for (const [, list = ''] of readFileSync(file, 'utf8').matchAll(mention)) {
+    for (const clause of list.split(/, ?/)) named.set(clause, [...(named.get(clause) ?? []), file]);
   }
 }
 

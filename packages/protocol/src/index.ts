@@ -5,4 +5,11 @@ export * from './gen/worker/v1/worker_service_pb.ts';
 export * from './gen/worker/v1/job_pb.ts';
 export * from './gen/worker/v1/output_pb.ts';
 export * from './gen/worker/v1/job_service_pb.ts';
-export { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema, type BadRequest, type ErrorInfo, type RetryInfo } from './gen/google/rpc/error_details_pb.ts';
+export {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+  type BadRequest,
+  type ErrorInfo,
+  type RetryInfo,
+} from './gen/google/rpc/error_details_pb.ts';

@@ -6,9 +6,8 @@ const LAST = 64;
 
 const numberByName = new Map<string, number>(Object.entries(constants.signals).map(([name, number]) => [name, number]));
 const nameByNumber = new Map<number, string>();
-// Aliases (SIGIOT, SIGPOLL, SIGUNUSED) share a number with the name in use, which os.constants lists first save for SIGABRT and SIGIO.
-for (const [name, number] of numberByName) if (!nameByNumber.has(number)) nameByNumber.set(number, name);
-nameByNumber.set(constants.signals.SIGABRT, 'SIGABRT').set(constants.signals.SIGIO, 'SIGIO').set(constants.signals.SIGSYS, 'SIGSYS');
+// The aliases SIGIOT and SIGPOLL share a number with SIGABRT and SIGIO, the names in use.
+for (const [name, number] of numberByName) if (name !== 'SIGIOT' && name !== 'SIGPOLL') nameByNumber.set(number, name);
 
 /**
  * The number of a signal given as a name with or without `SIG`, in any case (`SIGHUP`, `hup`, `SIGRTMIN+1`), or as a decimal number from 1 to 64.
