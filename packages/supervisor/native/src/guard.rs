@@ -1,0 +1,106 @@
+//! The guard: the shim's parent and the next subreaper above it. It does nothing while the shim lives. When the shim is killed, the kernel gives it all that is left of the
+//! job, and it ends that. Until then it keeps the job's socket open without ever accepting, so that core is refused only once nothing is left.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use crate::launcher::{Order, refused, remove_one};
+use crate::shim;
+use crate::sweep::{Outcome, Sweep};
+use crate::sys::process::{self, Exit, Fork, Pid, Waited};
+use crate::sys::{errno, fd, signal, socket, title};
+use crate::wire::encode;
+use crate::wire::v1::RefusalReason;
+
+// What the kernel does not let go is looked for again and again, slower and slower.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs in the process that the launcher forked; does not return.
+pub fn run(order: Order<'_>) -> ! {
+    signal::block_all();
+    signal::keep_children();
+    let begun = begin(&order);
+    let (listener, shim) = match begun {
+        Ok(Begun::Guard(listener, shim)) => (listener, shim),
+        Ok(Begun::Shim(listener)) => shim::run(order, listener),
+        Err((stage, error)) => {
+            let answer = refused(order.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
+            let mut bytes = Vec::new();
+            encode(&answer, &mut bytes);
+            // A launcher that is gone needs no answer.
+            let _ = fd::write(order.report.as_fd(), &bytes);
+            process::exit_now(1);
+        }
+    };
+    let maker_dir = CString::new(shim::starting_name(&order.launch.job_id, shim)).unwrap_or_default();
+    let starting = order.state.starting.as_raw_fd();
+    // The handles of what is closed here are forgotten: this function never returns.
+    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), starting]);
+    if !watch(shim) {
+        remove_one(order.state.starting.as_fd(), &maker_dir);
+        end_all();
+    }
+    process::exit_now(0);
+}
+
+enum Begun {
+    Guard(OwnedFd, Pid),
+    Shim(OwnedFd),
+}
+
+fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
+    process::set_session().map_err(|error| ("setsid", error))?;
+    process::set_subreaper().map_err(|error| ("subreaper", error))?;
+    name(order, "guard");
+    fd::assign(1, 2).map_err(|error| ("stdio", error))?;
+    let mut keep = [order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
+    let listener = socket::stream().map_err(|error| ("socket", error))?;
+    match process::fork().map_err(|error| ("fork", error))? {
+        Fork::Parent(shim) => Ok(Begun::Guard(listener, shim)),
+        Fork::Child => {
+            name(order, "shim");
+            Ok(Begun::Shim(listener))
+        }
+    }
+}
+
+/// Shows what the process is, where it keeps its state and for which job.
+fn name(order: &Order<'_>, role: &str) {
+    process::set_name(if role == "guard" { c"worker-guard" } else { c"worker-shim" });
+    let mut text = format!("worker-supervisor {role} --state-dir ").into_bytes();
+    text.extend_from_slice(&order.state.name);
+    text.push(b' ');
+    text.extend_from_slice(order.launch.job_id.as_bytes());
+    title::set(&text);
+}
+
+/// Waits for the shim's end: true when it left by itself, its job ended and told.
+fn watch(shim: Pid) -> bool {
+    loop {
+        match process::reap(-1, true) {
+            Ok(Waited::Ended(pid, exit)) if pid == shim => return exit == Exit::Code(0),
+            Ok(Waited::Ended(..)) => {}
+            // Neither can be: the shim is our child until it is reaped here.
+            Ok(_) | Err(_) => return false,
+        }
+    }
+}
+
+fn end_all() {
+    let mut sweep = Sweep::new();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match sweep.pass(|_, _| {}) {
+            Outcome::Gone => return,
+            Outcome::Again => pause = FIRST_PAUSE,
+            Outcome::Waiting => {
+                signal::wait_child(pause);
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+        }
+    }
+}

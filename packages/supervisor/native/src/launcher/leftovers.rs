@@ -1,0 +1,30 @@
+//! Removes what dead starts left in `starting/`.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use super::StateDir;
+use crate::sys::{dir, signal};
+
+/// Removes each directory whose maker is dead. Shims of an earlier launcher may be in their start right now; those are left alone. What cannot be removed stays: it is in
+/// nobody's way, and the next launcher tries again.
+pub fn remove(state: &StateDir) {
+    let path = format!("/proc/self/fd/{}", state.starting.as_raw_fd());
+    let Ok(entries) = std::fs::read_dir(path) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(maker) = name.to_str().and_then(|name| name.rsplit_once('.')?.1.parse().ok()) else { continue };
+        let dead = signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
+        if dead && let Ok(name) = CString::new(name.into_encoded_bytes()) {
+            remove_one(state.starting.as_fd(), &name);
+        }
+    }
+}
+
+/// Removes a directory that holds at most a socket.
+pub fn remove_one(parent: BorrowedFd<'_>, name: &CStr) {
+    if let Ok(made) = dir::open_dir_at(parent, name) {
+        let _ = dir::unlink_at(made.as_fd(), c"shim.sock", false);
+        let _ = dir::unlink_at(parent, name, true);
+    }
+}

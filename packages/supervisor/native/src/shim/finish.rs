@@ -1,0 +1,96 @@
+//! Writes the result and takes leave.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+
+use super::{Phase, Program, Shim};
+use crate::sys::process::{self, Exit};
+use crate::sys::{dir, fd};
+use crate::wire::v1::{Ended, ResourceUsage, Result as JobResult, result, shim_event};
+
+const MAGIC: [u8; 8] = *b"WKRRES\x00\x01";
+// A disk that was full is tried again this often; until then the job is still told of as running.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The bytes of the file "result": see result.proto.
+#[must_use]
+pub fn result_file(result: &JobResult) -> Vec<u8> {
+    let message = result.encode_to_vec();
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&u32::try_from(message.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&message).to_le_bytes());
+    bytes.extend_from_slice(&message);
+    bytes
+}
+
+impl Shim {
+    /// Writes the result; when that fails, again later.
+    pub(super) fn finish(&mut self) {
+        let written = self.writer.finish(self.dir.as_fd()).and_then(|()| {
+            let result = self.result();
+            self.write_result(&result).map(|()| result)
+        });
+        // What could be read of the output changes at most once more: by its last gap.
+        self.tell_output();
+        match written {
+            Ok(result) => {
+                self.phase = Phase::Ended;
+                self.tell_all(&shim_event::Event::Ended(Ended { result: Some(result) }));
+            }
+            Err(_) => self.phase = Phase::Finishing(Instant::now() + RETRY),
+        }
+    }
+
+    /// Whole or not at all: under another name first.
+    fn write_result(&self, result: &JobResult) -> io::Result<()> {
+        let job = self.dir.as_fd();
+        let file = dir::open_at(job, c"result.tmp", libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 0o600)?;
+        let bytes = result_file(result);
+        if fd::write(file.as_fd(), &bytes)? != bytes.len() {
+            return Err(io::Error::from(io::ErrorKind::WriteZero));
+        }
+        dir::rename_at(job, c"result.tmp", job, c"result")
+    }
+
+    fn result(&self) -> JobResult {
+        let outcome = match &self.program {
+            Program::Ended(Exit::Code(code)) => Some(result::Outcome::ExitCode(*code)),
+            Program::Ended(Exit::Signal(number)) => Some(result::Outcome::Signal(*number)),
+            Program::Failed(failed) => Some(result::Outcome::StartFailed(failed.clone())),
+            // Cannot be: the tree is gone, so the program was reaped.
+            Program::Alive(_) => None,
+        };
+        let (end_time_ns, wall) = match (self.gone, &self.started) {
+            (Some((time, end)), Some(started)) => (time, end.saturating_duration_since(started.instant)),
+            (gone, _) => (gone.map_or(0, |(time, _)| time), Duration::ZERO),
+        };
+        JobResult {
+            job_id: self.job_id.clone(),
+            outcome,
+            cause: self.cause.into(),
+            requested_by: self.requested_by.clone(),
+            start_time_ns: self.started.as_ref().map_or(0, |started| started.unix_nanos),
+            end_time_ns,
+            wall_time_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
+            usage: Some(usage()),
+            output: Some(self.writer.summary()),
+        }
+    }
+}
+
+fn usage() -> ResourceUsage {
+    let used = process::children_usage();
+    let microseconds = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
+    let scaled = |count: libc::c_long, unit: u64| u64::try_from(count).unwrap_or(0) * unit;
+    ResourceUsage {
+        user_us: microseconds(used.ru_utime),
+        system_us: microseconds(used.ru_stime),
+        // The kernel counts memory in KiB and blocks of 512 bytes.
+        peak_memory_bytes: scaled(used.ru_maxrss, 1024),
+        read_bytes: scaled(used.ru_inblock, 512),
+        written_bytes: scaled(used.ru_oublock, 512),
+    }
+}

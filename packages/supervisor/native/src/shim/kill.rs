@@ -1,0 +1,151 @@
+//! Ends the job: asked to, out of time, over its limit, or because its program has ended.
+
+use std::time::{Duration, Instant};
+
+use super::{Phase, Program, Shim};
+use crate::sweep::Outcome;
+use crate::sys::clock::unix_nanos;
+use crate::sys::process::{self, Waited};
+use crate::sys::signal;
+use crate::wire::v1::{EndCause, Stop, Survivors, shim_event};
+
+// A tree that has not died by then is stuck in the kernel, or not ours to kill: its processes are named.
+const PATIENCE: Duration = Duration::from_millis(800);
+const TELL_EVERY: Duration = Duration::from_secs(1);
+const MAX_NAMED: usize = 100;
+// Deaths wake us; this is for those whose parent was not ours.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The kill under way.
+pub struct Killing {
+    /// When to look again.
+    pub next_pass: Instant,
+    /// When to name what is still there.
+    pub next_tell: Instant,
+    pause: Duration,
+}
+
+impl Killing {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self { next_pass: now, next_tell: now + PATIENCE, pause: FIRST_PAUSE }
+    }
+}
+
+impl Shim {
+    /// Ends the job for this cause, unless it is ending already: the first cause wins.
+    pub(super) fn end(&mut self, cause: EndCause, requested_by: &str) {
+        if !self.is_live() {
+            return;
+        }
+        self.note(cause, requested_by);
+        self.kill();
+    }
+
+    /// A stop was asked for.
+    pub(super) fn stop(&mut self, stop: &Stop) {
+        if !self.is_live() {
+            return;
+        }
+        let cause = if stop.cause() == EndCause::Shutdown { EndCause::Shutdown } else { EndCause::StopRequested };
+        self.note(cause, &stop.requested_by);
+        if stop.grace_ms == 0 {
+            self.kill();
+            return;
+        }
+        // A job that is stopped cannot mind the signal before it goes on.
+        let _ = self.signal(stop.signal);
+        let _ = self.signal(libc::SIGCONT);
+        // Centuries are as good as for ever, and can be added to the clock.
+        let grace = Duration::from_millis(stop.grace_ms.min(u64::from(u32::MAX) * 1000));
+        let end = Instant::now() + grace;
+        self.grace_ends = Some(self.grace_ends.map_or(end, |earlier| earlier.min(end)));
+    }
+
+    /// Sends a signal to the program's group.
+    pub(super) fn signal(&self, number: i32) -> std::io::Result<()> {
+        let Program::Alive(pid) = self.program else {
+            return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
+        };
+        let sent = signal::send_group(pid, number);
+        // On its way to its exec the program may not have its group yet.
+        if sent.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)) { signal::send(pid, number) } else { sent }
+    }
+
+    fn is_live(&mut self) -> bool {
+        // A program that has ended, or could not be started, and was not noticed so far, was not ended by what comes now.
+        if matches!(self.phase, Phase::Starting(_) | Phase::Running) {
+            self.settle_exec();
+            self.look_for_ended();
+        }
+        matches!(self.phase, Phase::Starting(_) | Phase::Running)
+    }
+
+    fn note(&mut self, cause: EndCause, requested_by: &str) {
+        if self.cause == EndCause::Unspecified {
+            self.cause = cause;
+            requested_by.clone_into(&mut self.requested_by);
+        }
+    }
+
+    /// Goes over to killing.
+    pub(super) fn kill(&mut self) {
+        self.grace_ends = None;
+        self.phase = Phase::Killing(Killing::new());
+        self.sweep_on();
+    }
+
+    /// Looks for ended children: reaps orphans that the job left behind; the end of the program ends the job.
+    pub(super) fn look_for_ended(&mut self) {
+        while let Ok(Waited::Ended(pid, exit)) = process::peek_ended() {
+            let Program::Alive(program) = self.program else { return };
+            if pid != program {
+                // It was seen dead: this cannot fail or wait.
+                let _ = process::reap(pid, false);
+                continue;
+            }
+            self.settle_exec();
+            if !matches!(self.phase, Phase::Starting(_) | Phase::Running) {
+                return;
+            }
+            // Not reaped yet, so that the number of its group is still its own: what stayed in it dies at one blow.
+            let _ = signal::send_group(pid, libc::SIGKILL);
+            self.program = Program::Ended(exit);
+            self.kill();
+            return;
+        }
+    }
+
+    /// One pass of the sweep, and what follows from it.
+    pub(super) fn sweep_on(&mut self) {
+        let program = &mut self.program;
+        let outcome = self.sweep.pass(|pid, exit| {
+            if matches!(program, Program::Alive(alive) if *alive == pid) {
+                *program = Program::Ended(exit);
+            }
+        });
+        let Phase::Killing(killing) = &mut self.phase else { return };
+        let now = Instant::now();
+        match outcome {
+            Outcome::Gone => {
+                self.gone = Some((unix_nanos(), now));
+                self.phase = Phase::Draining(now + self.drain);
+                return;
+            }
+            Outcome::Again => {
+                killing.pause = FIRST_PAUSE;
+                killing.next_pass = now;
+            }
+            Outcome::Waiting => {
+                killing.next_pass = now + killing.pause;
+                killing.pause = (killing.pause * 2).min(LAST_PAUSE);
+            }
+        }
+        if now >= killing.next_tell {
+            killing.next_tell = now + TELL_EVERY;
+            let pids: Vec<i32> = self.sweep.survivors().iter().copied().take(MAX_NAMED).collect();
+            self.tell_all(&shim_event::Event::Survivors(Survivors { pids }));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The shim: one for each job. It makes the job's directory, starts the program, owns its pipes and its output file, holds the deadlines, ends the tree, and writes the result.
+//!
+//! One thread, one loop: it waits for whatever may come next, and each file of this folder is one phase or one thing that can come.
+
+mod drain;
+mod finish;
+mod kill;
+mod publish;
+mod serve;
+mod start;
+mod wait;
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
+
+pub use finish::result_file;
+pub use publish::starting_name;
+
+use crate::launcher::Order;
+use crate::output::{Limit, Writer};
+use crate::sweep::Sweep;
+use crate::sys::process::{self, Exit, Pid};
+use crate::sys::{errno, fd};
+use crate::wire::encode;
+use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, StartFailed, launcher_response};
+use drain::Pipes;
+use serve::Client;
+use std::time::Duration;
+
+/// Where the job stands. Each phase holds only what is valid in it.
+enum Phase {
+    /// Forked; whether its exec succeeds is told by this pipe.
+    Starting(OwnedFd),
+    /// The program runs.
+    Running,
+    /// The tree is being killed.
+    Killing(kill::Killing),
+    /// The tree is gone; the pipes are read until both have ended, at most until then.
+    Draining(Instant),
+    /// Nothing more will be read; the result is written, first now and then every second.
+    Finishing(Instant),
+    /// The result is in the directory.
+    Ended,
+}
+
+/// How the job's own program fared.
+enum Program {
+    /// It is a child of ours, not yet reaped: its number and its group are its own.
+    Alive(Pid),
+    /// It ended.
+    Ended(Exit),
+    /// It was never started.
+    Failed(StartFailed),
+}
+
+/// When the program was started.
+struct StartedAt {
+    unix_nanos: u64,
+    instant: Instant,
+    pid: Pid,
+}
+
+struct Shim {
+    job_id: String,
+    program_name: Vec<u8>,
+    cwd: Vec<u8>,
+    dir: OwnedFd,
+    listener: OwnedFd,
+    children: OwnedFd,
+    wall_time: Option<Duration>,
+    drain: Duration,
+    limit: Limit,
+
+    phase: Phase,
+    program: Program,
+    started: Option<StartedAt>,
+    gone: Option<(u64, Instant)>,
+    cause: EndCause,
+    requested_by: String,
+    grace_ends: Option<Instant>,
+    sweep: Sweep,
+
+    pipes: Pipes,
+    writer: Writer,
+    clients: Vec<Client>,
+}
+
+/// Runs in the process that the guard forked; does not return.
+pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
+    let published = process::set_session()
+        .map_err(|error| publish::system("setsid", &error))
+        .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
+        .and_then(|()| publish::publish(order.state, &order.launch.job_id, listener.as_fd()));
+    let response = match &published {
+        Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
+        Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
+    };
+    let mut bytes = Vec::new();
+    encode(&LauncherResponse { sequence: order.sequence, response: Some(response) }, &mut bytes);
+    // When the launcher is gone, core finds us by the directory.
+    let _ = fd::write(order.report.as_fd(), &bytes);
+    let Ok(dir) = published else { process::exit_now(0) };
+    let Order { launch, report, .. } = order;
+    drop(report);
+    // The state directory is the launcher's; a shim needs only its job's.
+    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), listener.as_raw_fd()]);
+
+    let Ok(children) = crate::sys::signal::child_events() else { process::exit_now(1) };
+    let start = start::start(&launch);
+    let (phase, program, pipes) = match start {
+        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.pipes),
+        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), Pipes::none()),
+    };
+    let stop_at_limit = launch.output_action == i32::from(OutputAction::Stop);
+    let mut shim = Shim {
+        job_id: launch.job_id,
+        program_name: launch.argv.into_iter().next().unwrap_or_default(),
+        cwd: launch.cwd,
+        dir,
+        listener,
+        children,
+        wall_time: (launch.wall_time_ms > 0).then(|| Duration::from_millis(launch.wall_time_ms)),
+        drain: Duration::from_millis(launch.drain_ms),
+        limit: if stop_at_limit { Limit::Stop } else { Limit::Truncate },
+        phase,
+        program,
+        started: None,
+        gone: None,
+        cause: EndCause::Unspecified,
+        requested_by: String::new(),
+        grace_ends: None,
+        sweep: Sweep::new(),
+        pipes,
+        writer: Writer::new(launch.output_bytes),
+        clients: Vec::new(),
+    };
+    shim.live();
+    process::exit_now(0)
+}
+
+/// The failed call, in the form of the result.
+fn start_failed(stage: &str, error: &std::io::Error, subject: &[u8]) -> StartFailed {
+    StartFailed { stage: stage.to_owned(), errno: errno(error), subject: subject.to_vec() }
+}

@@ -1,0 +1,163 @@
+//! Starts the program.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::drain::Pipes;
+use super::start_failed;
+use crate::sys::exec::{self, ExecArray};
+use crate::sys::process::{self, Fork, Pid};
+use crate::sys::{errno, fd, signal};
+use crate::wire::v1::{Launch, StartFailed};
+
+// What execvp searches when the job has no PATH.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+const PROGRAM_UMASK: u32 = 0o022;
+
+/// A program on its way to its exec.
+pub struct Begun {
+    pub pid: Pid,
+    /// Ends at the exec; tells of its failure before.
+    pub exec: OwnedFd,
+    pub pipes: Pipes,
+}
+
+/// Everything the new process needs, made before the fork.
+struct Image {
+    argv: ExecArray,
+    env: ExecArray,
+    cwd: CString,
+    candidates: Vec<CString>,
+}
+
+/// Forks the program. Its exec goes on by itself: `read_exec` tells how it went.
+pub fn start(launch: &Launch) -> Result<Begun, StartFailed> {
+    let subject = &launch.argv[0];
+    let prepare = |error: io::Error| start_failed("prepare", &error, subject);
+    let image = Image::new(launch).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
+    let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
+    let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
+    let (exec, exec_end) = fd::pipe().map_err(prepare)?;
+    fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
+    let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
+    match process::fork().map_err(|error| start_failed("fork", &error, subject))? {
+        Fork::Parent(pid) => Ok(Begun { pid, exec, pipes }),
+        Fork::Child => image.become_program(stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
+    }
+}
+
+/// What is known of an exec.
+pub enum Exec {
+    /// It is still under way.
+    UnderWay,
+    /// The program runs.
+    Done,
+    /// It did not happen.
+    Failed(StartFailed),
+}
+
+/// Reads what the pipe of the exec tells.
+pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
+    let mut report = [0; REPORT];
+    match fd::read(exec, &mut report) {
+        Ok(None) => Exec::UnderWay,
+        Ok(Some(REPORT)) => {
+            let [stage, errno @ ..] = report;
+            let (stage, subject) = match stage {
+                STAGE_CHDIR => ("chdir", cwd),
+                STAGE_EXEC => ("exec", program),
+                _ => ("prepare", program),
+            };
+            Exec::Failed(StartFailed { stage: stage.to_owned(), errno: i32::from_le_bytes(errno), subject: subject.to_vec() })
+        }
+        // The end: the pipe closed with the exec, or with the death of the process, which its exit status then tells.
+        Ok(Some(_)) | Err(_) => Exec::Done,
+    }
+}
+
+// A stage and an errno.
+const REPORT: usize = 5;
+const STAGE_PREPARE: u8 = 0;
+const STAGE_CHDIR: u8 = 1;
+const STAGE_EXEC: u8 = 2;
+
+impl Image {
+    fn new(launch: &Launch) -> Option<Self> {
+        let candidates = candidates(&launch.argv[0], &launch.env);
+        Some(Self {
+            argv: ExecArray::new(launch.argv.clone())?,
+            env: ExecArray::new(launch.env.clone())?,
+            cwd: CString::new(launch.cwd.as_slice()).ok()?,
+            candidates: candidates.into_iter().map(CString::new).collect::<Result<_, _>>().ok()?,
+        })
+    }
+
+    /// In the new process. Standard input is /dev/null since the launcher; every other descriptor closes at the exec.
+    fn become_program(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
+        let (stage, error) = match self.try_become(stdout, stderr) {
+            Ok(error) => (STAGE_EXEC, error),
+            Err((stage, error)) => (stage, error),
+        };
+        let errno = errno(&error).to_le_bytes();
+        // Should the shim be gone, its guard ends us.
+        let _ = fd::write(report, &[stage, errno[0], errno[1], errno[2], errno[3]]);
+        process::exit_now(127)
+    }
+
+    fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, (u8, io::Error)> {
+        let prepare = |error| (STAGE_PREPARE, error);
+        process::set_session().map_err(prepare)?;
+        fd::assign(stdout.as_raw_fd(), 1).map_err(prepare)?;
+        fd::assign(stderr.as_raw_fd(), 2).map_err(prepare)?;
+        process::set_umask(PROGRAM_UMASK);
+        exec::change_dir(&self.cwd).map_err(|error| (STAGE_CHDIR, error))?;
+        signal::unblock_all();
+        Ok(self.exec())
+    }
+
+    /// As execvp(3): a candidate that may not be executed does not end the search, but decides the error when no other is found. Unlike it, a file that is no program is not
+    /// given to a shell.
+    fn exec(&self) -> io::Error {
+        let mut denied = false;
+        for candidate in &self.candidates {
+            let error = exec::execve(candidate, &self.argv, &self.env);
+            match error.raw_os_error() {
+                Some(libc::EACCES) => denied = true,
+                Some(libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT) => {}
+                _ => return error,
+            }
+            if self.candidates.len() == 1 {
+                return error;
+            }
+        }
+        io::Error::from_raw_os_error(if denied { libc::EACCES } else { libc::ENOENT })
+    }
+}
+
+/// The paths to try, in order: the name itself when it holds a slash, else the name in each directory of the job's own PATH, of which an empty one is the working directory.
+fn candidates(name: &[u8], env: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    if name.contains(&b'/') {
+        return vec![name.to_vec()];
+    }
+    let path = env.iter().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
+    path.split(|byte| *byte == b':')
+        .map(|dir| match dir {
+            [] => name.to_vec(),
+            dir => [dir, b"/", name].concat(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_looked_for_in_the_jobs_own_path() {
+        let env = vec![b"X=1".to_vec(), b"PATH=/a::/b/".to_vec()];
+        assert_eq!(candidates(b"p", &env), [b"/a/p".to_vec(), b"p".to_vec(), b"/b//p".to_vec()]);
+        assert_eq!(candidates(b"./p", &env), [b"./p".to_vec()]);
+        assert_eq!(candidates(b"p", &[]), [b"/bin/p".to_vec(), b"/usr/bin/p".to_vec()]);
+    }
+}

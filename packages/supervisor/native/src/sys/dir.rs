@@ -1,0 +1,134 @@
+//! Directories and files by handle, so that no path is ever resolved twice and no symbolic link is followed.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::{check, check_len};
+
+/// Makes a directory of mode 0700.
+///
+/// # Errors
+/// As mkdirat(2).
+pub fn mkdir_at(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    // SAFETY: the handle is open and the name ends in NUL.
+    check(unsafe { libc::mkdirat(dir.as_raw_fd(), name.as_ptr(), 0o700) }).map(drop)
+}
+
+/// Opens a directory that is no symbolic link.
+///
+/// # Errors
+/// As openat(2).
+pub fn open_dir_at(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    open_at(dir, name, libc::O_RDONLY | libc::O_DIRECTORY, 0)
+}
+
+/// Opens a file that is no symbolic link, close-on-exec.
+///
+/// # Errors
+/// As openat(2).
+pub fn open_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // SAFETY: the handle is open and the name ends in NUL.
+    let fd = check(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode) })?;
+    // SAFETY: the descriptor was just made and has no other owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Removes a name; `directory` for an empty directory.
+///
+/// # Errors
+/// As unlinkat(2).
+pub fn unlink_at(dir: BorrowedFd<'_>, name: &CStr, directory: bool) -> io::Result<()> {
+    let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
+    // SAFETY: the handle is open and the name ends in NUL.
+    check(unsafe { libc::unlinkat(dir.as_raw_fd(), name.as_ptr(), flags) }).map(drop)
+}
+
+/// Renames, and replaces what is there.
+///
+/// # Errors
+/// As renameat(2).
+pub fn rename_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CStr) -> io::Result<()> {
+    // SAFETY: both handles are open and both names end in NUL.
+    check(unsafe { libc::renameat(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr()) }).map(drop)
+}
+
+/// Renames a directory that is not empty onto a name that must not exist.
+///
+/// # Errors
+/// `EEXIST` when it exists, else as renameat2(2).
+pub fn rename_new_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CStr) -> io::Result<()> {
+    // SAFETY: both handles are open and both names end in NUL.
+    let renamed = check(unsafe { libc::renameat2(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr(), libc::RENAME_NOREPLACE) });
+    let Err(error) = renamed else { return Ok(()) };
+    // Some network file systems know no flags. A plain rename refuses a target that is not empty, and no job's directory ever is: its socket is made first.
+    let error = match error.raw_os_error() {
+        Some(libc::EINVAL) => match rename_at(from, old, to, new) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        },
+        _ => error,
+    };
+    match error.raw_os_error() {
+        Some(libc::ENOTEMPTY) => Err(io::Error::from_raw_os_error(libc::EEXIST)),
+        _ => Err(error),
+    }
+}
+
+/// Waits until the file or directory is on the disk.
+///
+/// # Errors
+/// As fsync(2).
+pub fn sync(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { libc::fsync(file.as_raw_fd()) }).map(drop)
+}
+
+/// Waits until the file's data and length are on the disk.
+///
+/// # Errors
+/// As fdatasync(2).
+pub fn sync_data(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { libc::fdatasync(file.as_raw_fd()) }).map(drop)
+}
+
+/// Changes the working directory.
+///
+/// # Errors
+/// As fchdir(2).
+pub fn enter(dir: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { libc::fchdir(dir.as_raw_fd()) }).map(drop)
+}
+
+/// Writes at a position, in one call.
+///
+/// # Errors
+/// As pwrite(2). Fewer bytes than given may be written.
+pub fn write_at(file: BorrowedFd<'_>, bytes: &[u8], position: u64) -> io::Result<usize> {
+    let position = i64::try_from(position).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+    // SAFETY: the slice is valid for its length.
+    check_len(unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), position) })
+}
+
+/// Reads from a position, in one call.
+///
+/// # Errors
+/// As pread(2).
+pub fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let position = i64::try_from(position).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    // SAFETY: the slice is valid and writable for its length.
+    check_len(unsafe { libc::pread(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), position) })
+}
+
+/// Cuts a file to a length.
+///
+/// # Errors
+/// As ftruncate(2).
+pub fn truncate(file: BorrowedFd<'_>, length: u64) -> io::Result<()> {
+    let length = i64::try_from(length).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+    // SAFETY: the handle is open.
+    check(unsafe { libc::ftruncate(file.as_raw_fd(), length) }).map(drop)
+}

@@ -1,0 +1,198 @@
+//! Forking, waiting, and what a process may set of itself.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::check;
+
+/// A process id, as the kernel counts them here.
+pub type Pid = libc::pid_t;
+
+/// Which side of a fork this is.
+pub enum Fork {
+    /// The one that called; the child's process id.
+    Parent(Pid),
+    /// The new one.
+    Child,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// What a wait found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// This child has ended.
+    Ended(Pid, Exit),
+    /// There are children, none has ended.
+    Alive,
+    /// There is no child: no descendant is left.
+    NoChild,
+}
+
+/// Forks.
+///
+/// # Errors
+/// As fork(2).
+pub fn fork() -> io::Result<Fork> {
+    // SAFETY: all our processes have one thread, so the child may go on as the parent would.
+    match check(unsafe { libc::fork() })? {
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(pid)),
+    }
+}
+
+/// Ends this process at once: no destructor, no buffer, no handler.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
+/// Our own process id.
+#[must_use]
+pub fn own_pid() -> Pid {
+    // SAFETY: always succeeds.
+    unsafe { libc::getpid() }
+}
+
+/// Our effective user id.
+#[must_use]
+pub fn own_uid() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::geteuid() }
+}
+
+/// Starts a session of our own.
+///
+/// # Errors
+/// `EPERM` for a leader of a process group.
+pub fn set_session() -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::setsid() }).map(drop)
+}
+
+/// Makes orphaned descendants our children instead of init's.
+///
+/// # Errors
+/// As prctl(2).
+pub fn set_subreaper() -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Sets the name that ps shows: at most 15 bytes.
+pub fn set_name(name: &CStr) {
+    // SAFETY: the name ends in NUL. It cannot fail for a valid pointer.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// Forbids core dumps to this process and all that it starts.
+///
+/// # Errors
+/// As setrlimit(2).
+pub fn forbid_core_dumps() -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is valid.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) }).map(drop)
+}
+
+/// Sets the mode bits that new files lack.
+pub fn set_umask(mask: u32) {
+    // SAFETY: always succeeds.
+    unsafe { libc::umask(mask) };
+}
+
+/// Asks for the processor ahead of ordinary processes: what races against a fork bomb must not wait its turn behind it. Takes effect only with the right to it.
+pub fn raise_priority() {
+    let parameter = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameter is valid. A refusal leaves everything as it was, which is what we have without the right.
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const parameter);
+        libc::setpriority(libc::PRIO_PROCESS, 0, -20);
+    }
+}
+
+/// Looks for an ended child and leaves it to be reaped, so that its process id, and the group of that number, stay ours.
+///
+/// # Errors
+/// As waitid(2).
+pub fn peek_ended() -> io::Result<Waited> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: the structure is writable.
+    match check(unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Waited::NoChild),
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    // SAFETY: zeroed, and filled by waitid when a child was found; all bit patterns are valid.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid fills the child's fields, or none.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(Waited::Alive);
+    }
+    let exit = if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) };
+    Ok(Waited::Ended(pid, exit))
+}
+
+/// Reaps a child: `pid`, or -1 for any. With `block`, waits for one.
+///
+/// # Errors
+/// As waitpid(2), without `ECHILD` and `EINTR`.
+pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
+    let mut status = 0;
+    let options = libc::__WALL | if block { 0 } else { libc::WNOHANG };
+    loop {
+        // SAFETY: the status is writable.
+        return match check(unsafe { libc::waitpid(pid, &raw mut status, options) }) {
+            Ok(0) => Ok(Waited::Alive),
+            Ok(pid) if libc::WIFEXITED(status) => Ok(Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status)))),
+            Ok(pid) => Ok(Waited::Ended(pid, Exit::Signal(libc::WTERMSIG(status)))),
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(Waited::NoChild),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+    }
+}
+
+/// What all reaped children used, their own reaped children included.
+#[must_use]
+pub fn children_usage() -> libc::rusage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the structure is writable; zeros stand should the call fail, which it cannot for valid arguments.
+    unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    }
+}
+
+/// A handle of a process, whatever becomes of its number.
+///
+/// # Errors
+/// As pidfd_open(2).
+pub fn open_pid(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: touches no memory.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = check(i32::try_from(fd).unwrap_or(-1))?;
+    // SAFETY: the descriptor was just made and has no other owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends a signal by handle; 0 asks only whether the process was not reaped yet.
+///
+/// # Errors
+/// As pidfd_send_signal(2).
+pub fn signal_pidfd(process: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    // SAFETY: a null siginfo means that of kill(2).
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0) };
+    check(i32::try_from(sent).unwrap_or(-1)).map(drop)
+}

@@ -1,0 +1,99 @@
+//! Unix sockets that never block and never raise SIGPIPE.
+
+use std::io;
+use std::mem::{offset_of, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::{check, check_len};
+
+/// A stream socket, close-on-exec and non-blocking.
+///
+/// # Errors
+/// As socket(2).
+pub fn stream() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: touches no memory.
+    let fd = check(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: the descriptor was just made and has no other owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Gives a socket a name in the working directory: `sun_path` holds 107 bytes, too few for the paths that people have.
+///
+/// # Errors
+/// As bind(2).
+pub fn bind_here(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
+    if name.len() >= address.sun_path.len() {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    let length = offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1;
+    // SAFETY: the address is valid for the length, which is below its size.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length as libc::socklen_t) }).map(drop)
+}
+
+/// Makes connections possible; so many wait to be accepted.
+///
+/// # Errors
+/// As listen(2).
+pub fn listen(socket: BorrowedFd<'_>, waiting: i32) -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::listen(socket.as_raw_fd(), waiting) }).map(drop)
+}
+
+/// Accepts a connection that waits; `None` when there is none.
+///
+/// # Errors
+/// As accept4(2).
+pub fn accept(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: null means that the peer's address is not asked for.
+    match check(unsafe { libc::accept4(socket.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) }) {
+        // SAFETY: the descriptor was just made and has no other owner.
+        Ok(fd) => Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) })),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ECONNABORTED | libc::EINTR)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The user id of the process that connected, as it was then.
+///
+/// # Errors
+/// As getsockopt(2).
+pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut credentials = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    let place = (&raw mut credentials).cast();
+    // SAFETY: the structure is writable for the length given.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, place, &raw mut length) })?;
+    Ok(credentials.uid)
+}
+
+/// Sends what the socket takes now; 0 when it takes nothing.
+///
+/// # Errors
+/// As send(2), `EPIPE` when the peer is gone.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: the slice is valid for its length.
+    match check_len(unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) }) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+        sent => sent,
+    }
+}
+
+/// Receives what is there; `None` when there is nothing yet, 0 at the end.
+///
+/// # Errors
+/// As recv(2).
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: the slice is valid and writable for its length.
+    match check_len(unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) }) {
+        Ok(length) => Ok(Some(length)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

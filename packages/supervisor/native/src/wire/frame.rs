@@ -1,0 +1,131 @@
+//! Frames: a little-endian u32, the length, and that many bytes of protobuf.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use prost::Message;
+
+use crate::sys::socket;
+
+/// The longest message, in bytes.
+pub const MAX_FRAME: usize = 4 << 20;
+const PREFIX: usize = 4;
+// One read takes this much; a Launch of ordinary size fits many times over.
+const READ: usize = 16 << 10;
+
+/// A length that no message has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooLong(pub usize);
+
+/// Appends a message, framed.
+pub fn encode(message: &impl Message, out: &mut Vec<u8>) {
+    let length = message.encoded_len();
+    out.reserve(PREFIX + length);
+    out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    message.encode_raw(out);
+}
+
+/// What a read of a socket brought.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Bytes; there may be more.
+    Some,
+    /// Nothing for now.
+    Nothing,
+    /// The peer has closed.
+    Closed,
+}
+
+/// Bytes received and not yet taken.
+#[derive(Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Inbox {
+    /// Appends bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Reads once from a socket.
+    ///
+    /// # Errors
+    /// As recv(2).
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Received> {
+        let mut buffer = [0; READ];
+        match socket::receive(socket, &mut buffer)? {
+            None => Ok(Received::Nothing),
+            Some(0) => Ok(Received::Closed),
+            Some(length) => {
+                self.push(&buffer[..length]);
+                Ok(Received::Some)
+            }
+        }
+    }
+
+    /// Takes the next whole message; `None` when there is none.
+    ///
+    /// # Errors
+    /// A length over `MAX_FRAME`: nothing after it can be read.
+    pub fn take(&mut self) -> Result<Option<&[u8]>, TooLong> {
+        let waiting = &self.bytes[self.taken..];
+        let Some((prefix, rest)) = waiting.split_first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*prefix) as usize;
+        if length > MAX_FRAME {
+            return Err(TooLong(length));
+        }
+        if rest.len() < length {
+            return Ok(None);
+        }
+        let start = self.taken + PREFIX;
+        self.taken = start + length;
+        Ok(Some(&self.bytes[start..self.taken]))
+    }
+}
+
+/// Bytes to be sent.
+#[derive(Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// Appends a message.
+    pub fn push(&mut self, message: &impl Message) {
+        encode(message, &mut self.bytes);
+    }
+
+    /// Appends bytes that are framed already.
+    pub fn push_framed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Bytes not yet sent.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Sends what the socket takes.
+    ///
+    /// # Errors
+    /// As send(2).
+    pub fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        while self.pending() > 0 {
+            match socket::send(socket, &self.bytes[self.sent..])? {
+                0 => break,
+                length => self.sent += length,
+            }
+        }
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        Ok(())
+    }
+}

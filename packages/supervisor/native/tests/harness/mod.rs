@@ -1,0 +1,216 @@
+//! Drives the real binary over its real sockets: a launcher of its own in a state directory of its own for each test. A lab that goes out of scope proves that no process of
+//! it is left, neither ours nor a job's.
+
+#![allow(dead_code, unused_imports, missing_docs)]
+
+mod job;
+mod processes;
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use worker_supervisor::wire::encode;
+use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, launcher_request, launcher_response};
+
+pub use job::{Connection, Job};
+pub use processes::{alive, descendants_of, with_text};
+
+/// Long enough for a loaded machine, short enough for a person to wait: what has not happened by then never will.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+static LABS: AtomicU64 = AtomicU64::new(0);
+
+pub struct Lab {
+    pub dir: PathBuf,
+    pub launcher: Child,
+    pub core: UnixStream,
+    pub hello: LauncherHello,
+    sequence: u64,
+    jobs: u64,
+}
+
+/// The uid that everybody calls nobody.
+pub const NOBODY: u32 = 65534;
+
+pub fn is_root() -> bool {
+    worker_supervisor::sys::process::own_uid() == 0
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        Self::at(temp_dir(), None)
+    }
+
+    /// As an ordinary user when the tests run as root.
+    pub fn as_ordinary_user() -> Self {
+        let dir = temp_dir();
+        if !is_root() {
+            return Self::at(dir, None);
+        }
+        chown(&dir, Some(NOBODY), Some(NOBODY)).expect("chown");
+        Self::at(dir, Some(NOBODY))
+    }
+
+    pub fn at(dir: PathBuf, uid: Option<u32>) -> Self {
+        let (launcher, mut core) = spawn_launcher(&dir, uid);
+        core.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        let hello = read_frame(&mut core).and_then(|bytes| LauncherResponse::decode(bytes.as_slice()).ok());
+        let Some(launcher_response::Response::Hello(hello)) = hello.and_then(|response| response.response) else {
+            panic!("the launcher must speak first, with a hello");
+        };
+        Self { dir, launcher, core, hello, sequence: 0, jobs: 0 }
+    }
+
+    /// A job that runs this, with everything else as a caller would have it by default.
+    pub fn job(&mut self, argv: &[&str]) -> Launch {
+        self.jobs += 1;
+        Launch {
+            job_id: format!("01890a5d-ac96-774b-bcce-{:012x}", self.jobs),
+            argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
+            env: vec![b"PATH=/usr/bin:/bin".to_vec(), format!("LAB={}", self.dir.display()).into_bytes()],
+            cwd: b"/".to_vec(),
+            wall_time_ms: 0,
+            output_bytes: 1 << 30,
+            output_action: OutputAction::Truncate.into(),
+            drain_ms: 2000,
+        }
+    }
+
+    pub fn shell(&mut self, script: &str) -> Launch {
+        self.job(&["sh", "-c", script])
+    }
+
+    pub fn send(&mut self, launch: Launch) -> u64 {
+        self.sequence += 1;
+        let request = LauncherRequest { sequence: self.sequence, request: Some(launcher_request::Request::Launch(launch)) };
+        let mut bytes = Vec::new();
+        encode(&request, &mut bytes);
+        self.core.write_all(&bytes).expect("send");
+        self.sequence
+    }
+
+    pub fn answer(&mut self) -> LauncherResponse {
+        let bytes = read_frame(&mut self.core).expect("the launcher must answer");
+        LauncherResponse::decode(bytes.as_slice()).expect("an answer")
+    }
+
+    pub fn try_launch(&mut self, launch: Launch) -> Result<Job, LaunchRefused> {
+        let id = launch.job_id.clone();
+        let sequence = self.send(launch);
+        let answer = self.answer();
+        assert_eq!(answer.sequence, sequence);
+        match answer.response {
+            Some(launcher_response::Response::Launched(launched)) => Ok(Job::new(self.dir.join("jobs").join(id), launched.shim_pid)),
+            Some(launcher_response::Response::Refused(refused)) => Err(refused),
+            other => panic!("not an answer to a launch: {other:?}"),
+        }
+    }
+
+    pub fn launch(&mut self, launch: Launch) -> Job {
+        self.try_launch(launch).expect("launched")
+    }
+
+    /// Launches and waits for the end.
+    pub fn run(&mut self, launch: Launch) -> Job {
+        let job = self.launch(launch);
+        job.end();
+        job
+    }
+
+    /// Core leaves, and so does the launcher.
+    pub fn leave(&mut self) -> ExitStatus {
+        self.core.shutdown(std::net::Shutdown::Both).expect("shutdown");
+        wait_for("the launcher to leave", || self.launcher.try_wait().expect("wait"))
+    }
+
+    pub fn starting(&self) -> Vec<String> {
+        names(&self.dir.join("starting"))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.core.shutdown(std::net::Shutdown::Both);
+        let marker = self.dir.display().to_string();
+        let clean = std::thread::panicking() || {
+            let gone = eventually(|| with_text(&marker).is_empty().then_some(()));
+            gone.is_some() && names(&self.dir.join("starting")).is_empty()
+        };
+        let left = with_text(&marker);
+        for pid in &left {
+            let _ = worker_supervisor::sys::signal::send(*pid, libc::SIGKILL);
+        }
+        let _ = self.launcher.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+        assert!(clean || std::thread::panicking(), "processes or files of a start are left: {left:?}");
+    }
+}
+
+pub fn temp_dir() -> PathBuf {
+    let number = LABS.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("supervisor-{}-{number}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::DirBuilder::new().mode(0o700).create(&dir).expect("mkdir");
+    dir
+}
+
+pub fn names(dir: &Path) -> Vec<String> {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+pub fn spawn_launcher(dir: &Path, uid: Option<u32>) -> (Child, UnixStream) {
+    let (core, theirs) = UnixStream::pair().expect("socketpair");
+    // A shell moves the socket to descriptor 3, which the standard library cannot.
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec 3<&0 </dev/null; exec \"$0\" launcher --state-dir \"$1\""]);
+    command.arg(built("worker-supervisor")).arg(dir).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+    if let Some(uid) = uid {
+        command.uid(uid).gid(uid);
+    }
+    (command.spawn().expect("spawn"), core)
+}
+
+pub fn read_frame(from: &mut impl Read) -> Option<Vec<u8>> {
+    let mut prefix = [0; 4];
+    from.read_exact(&mut prefix).ok()?;
+    let mut bytes = vec![0; u32::from_le_bytes(prefix) as usize];
+    from.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Looks until there is something, at most until the deadline.
+pub fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually(look).unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// A program of `examples/`, which cargo builds beside the tests.
+pub fn fixture(name: &str) -> String {
+    built("examples").join(name).to_str().expect("UTF-8").to_owned()
+}
+
+/// What cargo built in the same profile as this test.
+fn built(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("own path");
+    own.parent().and_then(Path::parent).expect("target").join(name)
+}
