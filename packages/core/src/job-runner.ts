@@ -125,6 +125,7 @@ export interface OutputGapEvent {
   readonly kind: 'gap';
   readonly offset: number;
   readonly length: number;
+  /** Both counts are 0 when it is not known how the missing bytes divide: of a corrupt stretch, or of a gap of both streams that a reader enters in its middle. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
   readonly reason: GapReason;
@@ -146,5 +147,3 @@ export interface Capability {
   readonly available: boolean;
   readonly detail: string;
 }
-
-export type OpenJobRunner = (options: JobRunnerOptions) => Promise<JobRunner>;

@@ -1,0 +1,43 @@
+export { openJobRunner } from './open-job-runner.ts';
+export type {
+  Capability,
+  JobRunner,
+  JobRunnerOptions,
+  ListOptions,
+  LogEvent,
+  OutputChunkEvent,
+  OutputEndEvent,
+  OutputEvent,
+  OutputGapEvent,
+  OutputOptions,
+  StopOptions,
+  SubmitOptions,
+  WaitOptions,
+} from './job-runner.ts';
+export { CoreError } from './core-error.ts';
+export type { CoreErrorCode } from './core-error.ts';
+export type { Job } from './job/job.ts';
+export type { JobLimits, JobSpec } from './job/job-spec.ts';
+export { hasEnded } from './job/job-state.ts';
+export type {
+  Completed,
+  Failed,
+  FinalState,
+  GapReason,
+  JobState,
+  JobUsage,
+  Lost,
+  OutputGap,
+  OutputSummary,
+  ProgramExit,
+  Queued,
+  Running,
+  StartFailure,
+  Stopped,
+  StopReason,
+} from './job/job-state.ts';
+export { errnoName } from './job/errno-name.ts';
+export { signalName, signalNumber } from './job/signals.ts';
+export { splitCommand } from './submit/split-command.ts';
+export { lines } from './output/lines.ts';
+export type { LineEvent, OutputLine } from './output/lines.ts';

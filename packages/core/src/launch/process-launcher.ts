@@ -1,0 +1,205 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fromBinary } from '@bufbuild/protobuf';
+import { LauncherResponseSchema } from '@worker/supervisor';
+import { CoreError } from '../core-error.ts';
+import type { LogEvent } from '../job-runner.ts';
+import { FrameDecoder } from './frame-codec.ts';
+import { decodeAnswer, encodeOrder } from './launch-message.ts';
+import type { LaunchAnswer, Launcher, LaunchOrder } from './launcher.ts';
+
+const PROTOCOL_VERSION = 1;
+const HELLO_MS = 10_000;
+/** A launcher that leaves by itself does so at once; one that is still starting a job is not waited for longer. */
+const LEAVE_MS = 1000;
+const LONGEST_PAUSE_MS = 5000;
+
+interface Order {
+  readonly frame: Uint8Array;
+  readonly resolve: (answer: LaunchAnswer) => void;
+  readonly reject: (error: CoreError) => void;
+}
+
+interface Options {
+  readonly binary: string;
+  readonly stateDir: string;
+  readonly log: (event: LogEvent) => void;
+}
+
+/**
+ * The launcher as a process. It knows nothing that would be lost with it: when it dies another is started and gets every order that was not answered, which is
+ * safe because a job's directory is made exclusively.
+ */
+export class ProcessLauncher implements Launcher {
+  readonly #options: Options;
+  readonly #orders = new Map<bigint, Order>();
+  readonly #hello = Promise.withResolvers<void>();
+  #isGreeted = false;
+  #sequence = 0n;
+  #child: ChildProcess | undefined;
+  #socket: Socket | undefined;
+  #corked = false;
+  /** Launchers in a row that died without an answer. */
+  #failures = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Errors: `unavailable` when the first launcher does not come up. Later ones are tried until one does. */
+  static async start(options: Options): Promise<ProcessLauncher> {
+    const launcher = new ProcessLauncher(options);
+    const late = setTimeout(() => launcher.#hello.reject(new CoreError('unavailable', `the launcher said nothing for ${HELLO_MS} ms`)), HELLO_MS);
+    try {
+      launcher.#spawn();
+      await launcher.#hello.promise;
+      return launcher;
+    } catch (error) {
+      await launcher.close();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  launch(order: LaunchOrder): Promise<LaunchAnswer> {
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    return new Promise((resolve, reject) => {
+      this.#sequence += 1n;
+      const frame = encodeOrder(this.#sequence, order);
+      this.#orders.set(this.#sequence, { frame, resolve, reject });
+      this.#write(frame);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
+  async #leave(): Promise<void> {
+    clearTimeout(this.#restart);
+    this.#hello.promise.catch(() => undefined);
+    this.#hello.reject(closed());
+    for (const { reject } of this.#orders.values()) reject(closed());
+    this.#orders.clear();
+    const child = this.#child;
+    const socket = this.#socket;
+    socket?.end();
+    if (child !== undefined && isAlive(child)) await exitWithin(child, LEAVE_MS);
+    // One that never said hello is no launcher of ours, and has started nothing.
+    if (child !== undefined && isAlive(child) && !this.#isGreeted) child.kill('SIGKILL');
+    socket?.destroy();
+    child?.stderr?.destroy();
+  }
+
+  #spawn(): void {
+    // Detached: a signal to the terminal's process group must not reach it. No environment of the server's but PATH.
+    const child = spawn(this.#options.binary, ['launcher', '--state-dir', this.#options.stateDir], {
+      detached: true,
+      cwd: '/',
+      env: { PATH: process.env['PATH'] ?? '' },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    child.unref();
+    this.#child = child;
+    child.on('error', (error) => this.#died(child, error));
+    child.on('exit', (code, signal) => this.#died(child, new Error(signal === null ? `it exited with ${code}` : `it was ended by ${signal}`)));
+    child.stderr?.on('data', (text: Buffer) => {
+      this.#options.log({ level: 'warn', message: `launcher: ${text.toString().trim().slice(0, 2000)}` });
+    });
+    // An extra stdio pipe of Node's is a connected stream socket, open in both directions.
+    const socket = child.stdio[3] as Socket | null | undefined;
+    if (socket === null || socket === undefined) return;
+    this.#socket = socket;
+    const decoder = new FrameDecoder();
+    socket.on('data', (piece: Buffer) => {
+      try {
+        for (const frame of decoder.push(piece)) this.#receive(frame);
+      } catch (error) {
+        this.#options.log({ level: 'error', message: 'the launcher sent what is no message; it is replaced', error });
+        child.kill('SIGKILL');
+      }
+    });
+    // Its end shows as the exit of the process; what was written to it in vain is sent again to the next.
+    socket.on('error', () => undefined);
+  }
+
+  #receive(frame: Uint8Array): void {
+    const message = fromBinary(LauncherResponseSchema, frame);
+    if (message.response.case === 'hello') {
+      const { protocolVersion } = message.response.value;
+      this.#isGreeted = true;
+      if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve();
+      else this.#hello.reject(new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`));
+      return;
+    }
+    const answer = decodeAnswer(message);
+    const order = this.#orders.get(message.sequence);
+    if (answer === undefined || order === undefined) return;
+    this.#failures = 0;
+    this.#orders.delete(message.sequence);
+    order.resolve(answer);
+  }
+
+  #died(child: ChildProcess, error: Error): void {
+    if (this.#child !== child || this.#closing !== undefined) return;
+    this.#child = undefined;
+    this.#socket?.destroy();
+    this.#socket = undefined;
+    this.#hello.reject(new CoreError('unavailable', 'the launcher cannot be started', { cause: error }));
+    this.#options.log({ level: 'warn', message: 'the launcher has died; another is started', error });
+    const pause = this.#failures === 0 ? 0 : Math.min(50 * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#failures += 1;
+    this.#restart = setTimeout(() => this.#replace(), pause);
+  }
+
+  #replace(): void {
+    try {
+      this.#spawn();
+    } catch (error) {
+      // spawn throws where the host is out of descriptors or processes.
+      this.#options.log({ level: 'error', message: 'the launcher cannot be started; trying again', error });
+      this.#failures += 1;
+      this.#restart = setTimeout(() => this.#replace(), LONGEST_PAUSE_MS);
+      return;
+    }
+    for (const { frame } of this.#orders.values()) this.#write(frame);
+  }
+
+  #write(frame: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    // What one turn of the loop orders goes out in one call.
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(frame);
+  }
+}
+
+function isAlive({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
+}
+
+async function exitWithin(child: ChildProcess, ms: number): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  const timer = setTimeout(done.resolve, ms);
+  child.once('exit', () => done.resolve());
+  child.ref();
+  await done.promise;
+  child.unref();
+  clearTimeout(timer);
+}
+
+function closed(): CoreError {
+  return new CoreError('closed', 'the job runner is closed');
+}

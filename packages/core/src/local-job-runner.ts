@@ -1,0 +1,288 @@
+import { join } from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
+import { CoreError } from './core-error.ts';
+import type { Job } from './job/job.ts';
+import type { FinalState } from './job/job-state.ts';
+import { hasEnded } from './job/job-state.ts';
+import { NO_OUTPUT } from './job/state-of-result.ts';
+import type { JobEvent } from './job/transition.ts';
+import { transition } from './job/transition.ts';
+import type { Capability, JobRunner, ListOptions, LogEvent, OutputEvent, OutputOptions, StopOptions, SubmitOptions, WaitOptions } from './job-runner.ts';
+import { capabilities } from './capabilities.ts';
+import { LaunchGate } from './launch/launch-gate.ts';
+import type { Launcher } from './launch/launcher.ts';
+import { AbortableIterator } from './output/abortable-iterator.ts';
+import { followOutput } from './output/follow-output.ts';
+import type { OutputSource } from './output/output-source.ts';
+import { endedSource, liveSource } from './output/output-source.ts';
+import { resolveOutput } from './output/resolve-output.ts';
+import { listJobs } from './record/list-jobs.ts';
+import type { JobStore, StoredJob } from './record/job-store.ts';
+import { resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
+import type { JobUser } from './submit/base-environment.ts';
+import { jobEnvironment } from './submit/base-environment.ts';
+import { requestDigest } from './submit/request-digest.ts';
+import { resolveSubmission } from './submit/resolve-submission.ts';
+import { JobWatcher } from './watch/job-watcher.ts';
+import { LiveJob } from './watch/live-job.ts';
+import { SocketPaths } from './watch/socket-paths.ts';
+import { WaitLimit } from './watch/wait-limit.ts';
+
+/** Orders that a launcher has at a time: enough to keep it busy, few enough that a stop finds the others still here. */
+const ORDERS_AT_ONCE = 64;
+const SIGNAL_ANSWER_MS = 5000;
+
+export interface Parts {
+  readonly store: JobStore;
+  readonly launcher: Launcher;
+  readonly jobsDirectory: string;
+  readonly user: JobUser;
+  readonly defaultOutputBytes: number;
+  readonly log: (event: LogEvent) => void;
+}
+
+/** The job runner on this host: ties intents, launcher, shims and records together. */
+export class LocalJobRunner implements JobRunner {
+  readonly #parts: Parts;
+  readonly #watcher: JobWatcher;
+  readonly #paths: SocketPaths;
+  readonly #gate = new LaunchGate(ORDERS_AT_ONCE);
+  readonly #live = new Map<string, LiveJob>();
+  readonly #closed = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#paths = new SocketPaths(parts.jobsDirectory);
+    this.#watcher = new JobWatcher({
+      jobsDirectory: parts.jobsDirectory,
+      paths: this.#paths,
+      log: parts.log,
+      onStarted: (job) => parts.store.markRunning([job.id]),
+      onEnd: (job, event) => void this.#end(job, event),
+    });
+  }
+
+  async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
+    this.#checkOpen();
+    const { owner, spec } = resolveSubmission(options, this.#parts.defaultOutputBytes);
+    const job = new LiveJob({ id: uuidv7(), owner, createdAt: new Date(), spec });
+    const digest = spec.requestId === '' ? '' : requestDigest(options);
+    // Known here before it is durable: a list may show it before this call goes on.
+    this.#live.set(job.id, job);
+    const answer = await this.#parts.store.insert({ id: job.id, owner, createdAt: job.createdAt, spec, digest }).catch((error: unknown) => {
+      this.#live.delete(job.id);
+      throw error;
+    });
+    if (answer.kind === 'inserted') {
+      void this.#start(job);
+      return { job: job.snapshot(), existing: false };
+    }
+    this.#live.delete(job.id);
+    if (!answer.same) throw new CoreError('already-exists', 'the request id was used before with another submission');
+    if (answer.job === undefined) throw new CoreError('already-exists', 'the request id belongs to a job that is not kept any more');
+    return { job: await this.#current(answer.job), existing: true };
+  }
+
+  async get(id: string): Promise<Job> {
+    this.#checkOpen();
+    const job = this.#live.get(id);
+    return job === undefined ? this.#stored(id) : job.snapshot();
+  }
+
+  async list(options: ListOptions = {}): Promise<{ readonly jobs: readonly Job[]; readonly nextPageToken?: string }> {
+    this.#checkOpen();
+    return listJobs(this.#parts.store, options, (stored) => this.#current(stored));
+  }
+
+  async wait(id: string, options: WaitOptions = {}): Promise<Job> {
+    this.#checkOpen();
+    using limit = new WaitLimit(options);
+    const job = this.#live.get(id);
+    if (job === undefined) return this.#stored(id);
+    while (!hasEnded(job.state) && !limit.isOver) {
+      await job.changes.wait(limit.signal).catch((error: unknown) => {
+        if (!limit.isOver) throw error;
+      });
+    }
+    return job.snapshot();
+  }
+
+  async stop(id: string, options: StopOptions = {}): Promise<{ readonly job: Job; readonly survivingPids: readonly number[] }> {
+    this.#checkOpen();
+    const request = resolveStop(options);
+    const job = this.#live.get(id);
+    if (job === undefined) return { job: await this.#stored(id), survivingPids: [] };
+    if (job.ordered) await stopJob(job, request);
+    else await this.#cancel(job, 'cancelled', request.requestedBy);
+    return { job: job.snapshot(), survivingPids: hasEnded(job.state) ? [] : job.survivingPids };
+  }
+
+  async signal(id: string, signal: string): Promise<Job> {
+    this.#checkOpen();
+    const number = resolveSignal(signal);
+    const job = this.#live.get(id);
+    if (job === undefined) await this.#stored(id);
+    if (job?.state.kind !== 'running') throw new CoreError('failed-precondition', 'the job is not running');
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), SIGNAL_ANSWER_MS);
+    const errno = await Promise.race([job.connection?.signal(number), late.promise]).finally(() => clearTimeout(timer));
+    this.#checkOpen();
+    if (errno === undefined) throw new CoreError('unavailable', 'the supervisor of the job does not answer');
+    if (errno !== 0) throw new CoreError('failed-precondition', 'the job is not running');
+    return job.snapshot();
+  }
+
+  output(id: string, options: OutputOptions = {}): AsyncIterable<OutputEvent> {
+    const open = async function* (this: LocalJobRunner, signal: AbortSignal): AsyncGenerator<OutputEvent, void, undefined> {
+      this.#checkOpen();
+      const resolved = resolveOutput(options);
+      const source = await this.#source(id);
+      yield* followOutput(source, { ...resolved, path: join(this.#parts.jobsDirectory, id, 'output') }, signal);
+    };
+    return { [Symbol.asyncIterator]: () => new AbortableIterator((signal) => open.call(this, signal), options.signal) };
+  }
+
+  capabilities(): readonly Capability[] {
+    this.#checkOpen();
+    return capabilities();
+  }
+
+  close(options: { readonly stopJobs?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.stopJobs ?? false);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Takes up a job that another process had accepted. Resolves when it is known whether it runs, has ended, or was started now; never rejects. */
+  async resume(stored: StoredJob): Promise<void> {
+    const job = new LiveJob(stored);
+    // An earlier launcher may be starting it at this moment, so that no cancellation here could be sure.
+    job.ordered = true;
+    this.#live.set(job.id, job);
+    try {
+      // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
+      if (!this.#watcher.wasStarted(job)) {
+        await this.#start(job);
+        return;
+      }
+    } catch (error) {
+      this.#parts.log({ level: 'error', message: 'the directory of a job cannot be looked at; its shim is looked for', jobId: job.id, error });
+    }
+    await new Promise<void>((resolve) => void this.#watcher.watch(job, resolve));
+    // What it ended as is stored before the runner is open.
+    while (job.ending && !hasEnded(job.state)) await job.changes.wait().catch(() => (job.ending = false));
+  }
+
+  /** Orders the job and follows it to its end. Never rejects. */
+  async #start(job: LiveJob): Promise<void> {
+    await this.#gate.enter();
+    try {
+      if (job.ending || this.#closing !== undefined) return;
+      job.ordered = true;
+      const { id, spec } = job;
+      const cwd = spec.cwd === '' ? this.#parts.user.home : spec.cwd;
+      const env = jobEnvironment(spec.env, id, this.#parts.user);
+      const answer = await this.#parts.launcher.launch({ jobId: id, argv: spec.argv, env, cwd, limits: spec.limits });
+      if (answer.kind === 'refused') {
+        const { stage, errno, message } = answer;
+        this.#parts.log({ level: 'error', message: `a job could not be started: ${stage}: ${message}`, jobId: id });
+        const failure = { stage: stage === 'fork' ? 'fork' : 'prepare', errno, subject: spec.argv[0] ?? '' } as const;
+        await this.#end(job, { kind: 'ended', state: { kind: 'failed', endedAt: new Date(), failure } });
+        return;
+      }
+      void this.#watcher.watch(job);
+    } catch (error) {
+      // Closed meanwhile: whoever opens the directory next takes the job up.
+      if (!(error instanceof CoreError && error.code === 'closed')) this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  /** Ends a job that no launcher has heard of. */
+  async #cancel(job: LiveJob, reason: 'cancelled' | 'shutdown', requestedBy: string): Promise<void> {
+    const endedBy = requestedBy === '' ? {} : { endedBy: requestedBy };
+    const state = { kind: 'stopped', reason, ...endedBy, endedAt: new Date(), output: NO_OUTPUT } as const;
+    if (!job.ending) {
+      const isStored = await this.#end(job, { kind: 'ended', state });
+      if (!isStored) throw new CoreError('unavailable', 'the cancellation cannot be stored: the job may start when the server is started again');
+    }
+    while (!hasEnded(job.state)) await job.changes.wait();
+  }
+
+  /** Stores the end, then tells it. The first counts. False when it could not be stored. */
+  async #end(job: LiveJob, event: Exclude<JobEvent, { kind: 'started' }>): Promise<boolean> {
+    if (job.ending) return true;
+    job.ending = true;
+    const mine = transition(job.state, event) as FinalState;
+    let state = mine;
+    let isStored = true;
+    try {
+      state = (await this.#parts.store.finish(job.id, mine)) ?? mine;
+    } catch (error) {
+      // What a shim wrote stays in the job's directory, and is found again at the next start. Meanwhile the truth is told.
+      isStored = false;
+      if (this.#closed.signal.aborted) return false;
+      this.#parts.log({ level: 'error', message: 'the end of a job could not be stored', jobId: job.id, error });
+    }
+    job.ended(state);
+    // Kept where the store does not know: it would call the job unfinished.
+    if (isStored) this.#live.delete(job.id);
+    return isStored;
+  }
+
+  async #stored(id: string): Promise<Job> {
+    const stored = await this.#parts.store.get(id);
+    if (stored === undefined) throw new CoreError('not-found', 'no such job');
+    return this.#current(stored);
+  }
+
+  /** A stored job as it is now. */
+  async #current(stored: StoredJob): Promise<Job> {
+    const live = this.#live.get(stored.id);
+    if (live !== undefined) return live.snapshot();
+    const { id, owner, createdAt, spec, state } = stored;
+    if (state !== 'queued' && state !== 'running') return { id, owner, createdAt, spec, state };
+    // Neither ended nor alive: its end was stored between the look into the store and the one at what lives. The store knows by now.
+    return this.#stored(id);
+  }
+
+  async #source(id: string): Promise<OutputSource> {
+    const live = this.#live.get(id);
+    return live === undefined ? endedSource(await this.#stored(id)) : liveSource(live, this.#watcher);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  async #close(stopJobs: boolean): Promise<void> {
+    if (stopJobs) await this.#stopAll();
+    this.#closed.abort();
+    const error = closedError();
+    for (const job of this.#live.values()) {
+      job.changes.fail(error);
+      job.outputMoves.fail(error);
+    }
+    this.#watcher.close();
+    await Promise.all([this.#parts.launcher.close(), this.#parts.store.close()]);
+    this.#paths.close();
+    this.#live.clear();
+  }
+
+  async #stopAll(): Promise<void> {
+    const request = { graceMs: 0, signal: resolveSignal('SIGKILL'), shutdown: true, requestedBy: '' };
+    const stopped = [...this.#live.values()].map((job) => (job.ordered ? stopJob(job, request) : this.#cancel(job, 'shutdown', '')));
+    for (const outcome of await Promise.allSettled(stopped)) {
+      if (outcome.status === 'rejected') this.#parts.log({ level: 'error', message: 'a job could not be stopped', error: outcome.reason });
+    }
+  }
+}
+
+function closedError(): CoreError {
+  return new CoreError('closed', 'the job runner is closed');
+}

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import { migrate } from './sqlite-schema.ts';
+import { SqliteTables } from './sqlite-tables.ts';
+import type { FromStorage, StorageAnswer, StorageRequest, ToStorage } from './storage-message.ts';
+
+// The entry of the store's thread: SQLite's calls block, and a sync may take as long as the disk likes. Imports nothing but its neighbours, so that it starts
+// alike from sources and from what is built.
+
+const port = parentPort;
+if (port === null) throw new Error('sqlite-thread is the entry of a worker thread');
+
+const { directory } = workerData as { readonly directory: string };
+let storage: { readonly lock: DatabaseSync; readonly database: DatabaseSync; readonly tables: SqliteTables } | undefined;
+/** Why nothing is written any more. */
+let broken: string | undefined;
+
+function send(message: FromStorage): void {
+  port?.postMessage(message);
+}
+
+function open(): void {
+  let lock: DatabaseSync | undefined;
+  try {
+    // Node has no flock. SQLite's lock on a file of its own vanishes with the process, however that ends; it holds also against another thread of this process.
+    lock = new DatabaseSync(join(directory, 'lock.db'), { timeout: 0 });
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock?.close();
+    send({ kind: 'refused', message: `the state directory cannot be locked; another server may be using it (${text(error)})` });
+    return;
+  }
+  try {
+    const database = new DatabaseSync(join(directory, 'jobs.db'), { timeout: 0 });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384');
+    migrate(database);
+    storage = { lock, database, tables: new SqliteTables(database) };
+    send({ kind: 'opened' });
+  } catch (error) {
+    lock.close();
+    send({ kind: 'refused', message: `the job store cannot be opened: ${text(error)}` });
+  }
+}
+
+/** All writes of the batch in one transaction, then its reads, which thus see them. */
+function work(batch: readonly StorageRequest[]): void {
+  const answers = new Array<StorageAnswer>(batch.length);
+  const writes = batch.flatMap((request, index) => (isWrite(request) ? [index] : []));
+  if (writes.length > 0) write(batch, writes, answers);
+  batch.forEach((request, index) => {
+    if (!isWrite(request)) answers[index] = read(request);
+  });
+  send({ kind: 'answers', answers });
+}
+
+function write(batch: readonly StorageRequest[], writes: readonly number[], answers: StorageAnswer[]): void {
+  if (broken === undefined && storage !== undefined) {
+    try {
+      storage.database.exec('BEGIN IMMEDIATE');
+      for (const index of writes) answers[index] = { value: change(storage.tables, batch[index]) };
+      storage.database.exec('COMMIT');
+      return;
+    } catch (error) {
+      // SQLite would take the next insert as if nothing had been, though pages that a failed sync left behind may never reach the disk.
+      broken = `the job store has failed and takes nothing until the server is started again: ${text(error)}`;
+      if (storage.database.isTransaction) storage.database.exec('ROLLBACK');
+    }
+  }
+  for (const index of writes) answers[index] = { refused: broken ?? 'the job store is not open' };
+}
+
+function change(tables: SqliteTables, request: StorageRequest | undefined): undefined | ReturnType<SqliteTables['insert'] | SqliteTables['finish']> {
+  switch (request?.kind) {
+    case 'insert':
+      return tables.insert(request.row);
+    case 'finish':
+      return tables.finish(request.id, request.state, request.outcome);
+    case 'mark-running':
+      return tables.markRunning(request.ids);
+    default:
+      throw new Error('not a write');
+  }
+}
+
+function read(request: Exclude<StorageRequest, { kind: 'insert' | 'finish' | 'mark-running' }>): StorageAnswer {
+  if (storage === undefined) return { refused: 'the job store is not open' };
+  const { tables } = storage;
+  try {
+    switch (request.kind) {
+      case 'get':
+        return { value: tables.get(request.id) };
+      case 'list':
+        return { value: tables.list(request.query) };
+      case 'unfinished':
+        return { value: tables.unfinished(request.afterId, request.limit) };
+      case 'unknown':
+        return { value: tables.unknown(request.ids) };
+    }
+  } catch (error) {
+    return { refused: `the job store cannot be read: ${text(error)}` };
+  }
+}
+
+function isWrite(request: StorageRequest): request is Extract<StorageRequest, { kind: 'insert' | 'finish' | 'mark-running' }> {
+  return request.kind === 'insert' || request.kind === 'finish' || request.kind === 'mark-running';
+}
+
+function close(): void {
+  storage?.database.close();
+  storage?.lock.close();
+  storage = undefined;
+  send({ kind: 'closed' });
+  port?.close();
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+port.on('message', (message: ToStorage) => {
+  if ('close' in message) close();
+  else work(message.batch);
+});
+open();

@@ -1,0 +1,28 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CoreError } from '../core-error.ts';
+
+/** Where things are in a state directory. */
+export interface StateDirectory {
+  /** Absolute. */
+  readonly path: string;
+  /** One directory a job, named by its id. Made by the launcher. */
+  readonly jobs: string;
+}
+
+/** Makes the directory, 0700, when it does not exist. Errors: `unavailable` when it is no directory, belongs to somebody else, or others may enter it. */
+export async function prepareStateDirectory(given: string): Promise<StateDirectory> {
+  const path = resolve(given);
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const found = await lstat(path);
+    // Not through a link: whoever can change the link could swap the directory under a running server.
+    if (!found.isDirectory()) throw new CoreError('unavailable', 'the state directory is not a directory');
+    if (found.uid !== process.geteuid?.()) throw new CoreError('unavailable', 'the state directory belongs to another user');
+    if ((found.mode & 0o077) !== 0) throw new CoreError('unavailable', 'the state directory may be entered by others; chmod it to 0700');
+  } catch (error) {
+    if (error instanceof CoreError) throw error;
+    throw new CoreError('unavailable', 'the state directory cannot be made or read', { cause: error });
+  }
+  return { path, jobs: join(path, 'jobs') };
+}

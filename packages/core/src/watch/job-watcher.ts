@@ -1,0 +1,194 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Result, ShimEvent } from '@worker/supervisor';
+import type { LogEvent } from '../job-runner.ts';
+import { dateOfNs, stateOfResult } from '../job/state-of-result.ts';
+import type { JobEvent } from '../job/transition.ts';
+import { readResult } from '../recover/read-result.ts';
+import type { LiveJob } from './live-job.ts';
+import type { ConnectionEnd } from './shim-connection.ts';
+import { ShimConnection } from './shim-connection.ts';
+import type { SocketPaths } from './socket-paths.ts';
+
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 1000;
+const PROTOCOL_VERSION = 1;
+
+interface Options {
+  readonly jobsDirectory: string;
+  readonly paths: SocketPaths;
+  readonly log: (event: LogEvent) => void;
+  /** Called once a job, with its end; never again for it. */
+  readonly onEnd: (job: LiveJob, event: Exclude<JobEvent, { kind: 'started' }>) => void;
+  readonly onStarted: (job: LiveJob) => void;
+}
+
+/** What a conversation with a shim came to. */
+type Outcome = { readonly kind: 'result'; readonly result: Result } | ConnectionEnd;
+
+/** Follows jobs from the moment their directory is there to their end, over connections to their shims. */
+export class JobWatcher {
+  readonly #options: Options;
+  readonly #closing = new AbortController();
+  readonly #connections = new Set<ShimConnection>();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the job has ended, or when the watcher is closed. `onSettled` is called once, as soon as it is known whether a shim lives: at its hello, or at the job's end.
+   *
+   * The order decides: a connection that is refused proves that shim and guard are gone, and a shim leaves only after its result is in place; so whoever finds no result *after* the refusal
+   * knows that there will never be one. Everything else, silence included, proves nothing, and is tried again.
+   */
+  async watch(job: LiveJob, onSettled?: () => void): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; !this.#closing.signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const outcome = await this.#converse(job, () => {
+          pauseMs = FIRST_PAUSE_MS;
+          onSettled?.();
+        });
+        if (outcome.kind === 'destroyed') break;
+        if (outcome.kind !== 'cut') {
+          this.#end(job, outcome.kind === 'result' ? outcome.result : readResult(this.#options.jobsDirectory, job.id));
+          break;
+        }
+        if (outcome.error !== undefined) this.#trouble(job, outcome.error);
+      } catch (error) {
+        this.#trouble(job, error);
+      }
+      await pause(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+    onSettled?.();
+  }
+
+  /** Whether the job's directory is there: it was started, whatever became of it. Throws when that cannot be told. */
+  wasStarted(job: LiveJob): boolean {
+    return lstatSync(join(this.#options.jobsDirectory, job.id), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Brings what is known of a job's output up to this moment: true. False when no shim could be asked. */
+  async refresh(job: LiveJob, signal: AbortSignal): Promise<boolean> {
+    const done = Promise.withResolvers<boolean>();
+    const connection = this.#connect(
+      job,
+      (event) => {
+        if (event.case !== 'hello') return;
+        this.#committed(job, event.value.output);
+        done.resolve(true);
+      },
+      () => done.resolve(false),
+    );
+    const aborted = (): void => done.reject(signal.reason as Error);
+    signal.addEventListener('abort', aborted, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await done.promise;
+    } finally {
+      signal.removeEventListener('abort', aborted);
+      connection.destroy();
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #converse(job: LiveJob, onHello: () => void): Promise<Outcome> {
+    return new Promise((resolve) => {
+      let result: Result | undefined;
+      const connection = this.#connect(
+        job,
+        (event) => {
+          if (event.case === 'hello') onHello();
+          if (event.case === 'ended' && event.value.result !== undefined) {
+            // All there is to know: nothing has to wait for the shim to hang up.
+            result = event.value.result;
+            connection.destroy();
+            resolve({ kind: 'result', result });
+          } else {
+            this.#take(job, connection, event);
+          }
+        },
+        (end) => {
+          if (result !== undefined) return;
+          job.disconnected();
+          resolve(end);
+        },
+      );
+    });
+  }
+
+  #connect(job: LiveJob, onEvent: (event: ShimEvent['event']) => void, onEnd: (end: ConnectionEnd) => void): ShimConnection {
+    const connection = new ShimConnection(
+      this.#options.paths.of(job.id),
+      (event) => {
+        if (event.case === 'hello') checkHello(event.value, job.id);
+        onEvent(event);
+      },
+      (end) => {
+        this.#connections.delete(connection);
+        onEnd(end);
+      },
+    );
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #take(job: LiveJob, connection: ShimConnection, event: ShimEvent['event']): void {
+    switch (event.case) {
+      case 'hello':
+        if (event.value.started !== undefined) this.#started(job, event.value.started);
+        job.connected(connection);
+        this.#committed(job, event.value.output);
+        break;
+      case 'started':
+        this.#started(job, event.value);
+        break;
+      case 'outputCommitted':
+        this.#committed(job, event.value);
+        job.creditReturned();
+        break;
+      case 'survivors':
+        job.survivingPids = event.value.pids;
+        job.changes.changed();
+        break;
+    }
+  }
+
+  #started(job: LiveJob, { pid, timeNs }: { readonly pid: number; readonly timeNs: bigint }): void {
+    job.started({ kind: 'started', at: dateOfNs(timeNs), pid });
+    this.#options.onStarted(job);
+  }
+
+  #committed(job: LiveJob, output: { readonly fileLength: bigint; readonly produced: bigint } | undefined): void {
+    if (output !== undefined) job.outputCommitted({ fileLength: Number(output.fileLength), produced: Number(output.produced) });
+  }
+
+  #end(job: LiveJob, result: Result | undefined): void {
+    if (result === undefined) {
+      this.#options.log({ level: 'warn', message: 'the shim of a job is gone without a result: the job is lost', jobId: job.id });
+      this.#options.onEnd(job, { kind: 'lost', at: new Date() });
+      return;
+    }
+    const state = stateOfResult(result);
+    // Readers go on at once; they hear of the end when it is stored.
+    if (state.kind !== 'failed') job.outputCommitted({ fileLength: state.output.fileLength, produced: state.output.finalGap?.offset ?? state.output.produced });
+    this.#options.onEnd(job, { kind: 'ended', state });
+  }
+
+  #trouble(job: LiveJob, error: unknown): void {
+    // A shim that is gone between two looks resets the connection: every day's business, and the next look tells.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ECONNRESET' || code === 'EPIPE') return;
+    this.#options.log({ level: 'warn', message: 'the shim of a job cannot be reached for now; trying again', jobId: job.id, error });
+  }
+}
+
+function checkHello({ jobId, protocolVersion }: { readonly jobId: string; readonly protocolVersion: number }, expected: string): void {
+  if (protocolVersion !== PROTOCOL_VERSION) throw new Error(`the shim speaks version ${protocolVersion} of the wire`);
+  if (jobId !== expected) throw new Error('the shim is that of another job');
+}

@@ -1,0 +1,48 @@
+import type { WaitOptions } from '../job-runner.ts';
+import { checkInteger } from '../submit/check-argument.ts';
+
+const TEN_YEARS_MS = 10 * 366 * 86_400_000;
+/** What a timer of Node's can hold; a longer wait is many of them. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Ends a wait: by the caller's signal, or when its time is over. To be disposed of, or its timer and listener stay. */
+export class WaitLimit implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #callers: AbortSignal | undefined;
+  readonly #abort = (): void => this.#controller.abort(this.#callers?.reason);
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  /** Errors: `invalid-argument`; the reason of a signal that is aborted. */
+  constructor({ timeoutMs, signal }: WaitOptions) {
+    if (timeoutMs !== undefined) checkInteger(timeoutMs, 'timeoutMs', 0, TEN_YEARS_MS);
+    signal?.throwIfAborted();
+    this.#callers = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    if (timeoutMs !== undefined) this.#arm(timeoutMs);
+  }
+
+  /** Aborts at the limit. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The time is over; the caller did not abort. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#callers?.removeEventListener('abort', this.#abort);
+  }
+
+  #arm(ms: number): void {
+    if (ms <= 0) {
+      this.#isOver = true;
+      this.#controller.abort();
+      return;
+    }
+    this.#timer = setTimeout(() => this.#arm(ms - MAX_TIMER_MS), Math.min(ms, MAX_TIMER_MS));
+  }
+}

@@ -1,0 +1,170 @@
+import { getEventListeners } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import type { JobRunner, OutputEvent } from '@worker/core';
+import { lines } from '@worker/core';
+import { expect, test } from 'vitest';
+import { Bed, eventually } from './support/bed.ts';
+import { collect, sha256 } from './support/collect.ts';
+
+const MIB = 1024 * 1024;
+
+test('[OUT-1] [OUT-2] [OUT-3] 64 MiB of random bytes are identical for ten readers that join at random', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'head -c 67108864 /dev/urandom | tee /dev/stderr | sha256sum'], limits: { outputBytes: 1024 * MIB } });
+  const readers = Array.from({ length: 10 }, async (_, index) => {
+    // From the first byte on, but at ten times of the job's life.
+    await eventually('the job has got so far', async () => {
+      const { state } = await runner.get(job.id);
+      return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= index * 6 * MIB);
+    }, 60_000);
+    return collect(runner.output(job.id, { maxChunkBytes: [MIB, 65_536, 1000][index % 3] ?? 1 }));
+  });
+  for (const { stdout, stderr, both, end } of await Promise.all(readers)) {
+    expect(stderr.length).toBe(64 * MIB);
+    expect(stdout.toString()).toContain(sha256(stderr));
+    expect(end).toMatchObject({ complete: true, length: both.length, sha256: sha256(both) });
+  }
+}, 120_000);
+
+test('[OUT-2] [OUT-4] a live reader that begins at any offset gets what a whole reader got from there', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const script = 'i=0; while [ $i -lt 400 ]; do echo "line $i"; [ $((i % 3)) = 0 ] && echo "err $i" >&2; i=$((i+1)); done';
+  const { job } = await runner.submit({ argv: ['sh', '-c', script] });
+  const whole = await collect(runner.output(job.id));
+  for (const from of [0, 1, 7, 8, 9, 1000, whole.both.length - 1, whole.both.length]) {
+    const { both } = await collect(runner.output(job.id, { offset: from, maxChunkBytes: 13 }), { from });
+    expect(both.equals(whole.both.subarray(from))).toBe(true);
+  }
+  const { stderr } = await collect(runner.output(job.id, { stream: 'stderr' }), { filtered: true });
+  expect(stderr.equals(whole.stderr)).toBe(true);
+  await expect(collect(runner.output(job.id, { offset: whole.both.length + 1 }))).rejects.toMatchObject({ code: 'out-of-range' });
+});
+
+test('[OUT-2] without following, a reader gets all that exists now, and the end says that it is not all', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; echo two; exec sleep 60'] });
+  await firstBytes(runner, job.id, 8);
+  const { stdout, end } = await collect(runner.output(job.id, { follow: false }));
+  expect(stdout.toString()).toBe('one\ntwo\n');
+  expect(end).toMatchObject({ length: 8, complete: false, sha256: '', job: { state: { kind: 'running' } } });
+  await expect(collect(runner.output(job.id, { offset: 9 }))).rejects.toMatchObject({ code: 'out-of-range' });
+  expect((await collect(runner.output(job.id, { offset: 8, follow: false }), { from: 8 })).both.length).toBe(0);
+  expect((await runner.get(job.id)).state).toMatchObject({ kind: 'running', outputBytes: 8 });
+});
+
+test('[OUT-6] beyond the limit is a gap of exact length, and offsets and the end still count every byte', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'head -c 300000 /dev/zero; head -c 50000 /dev/zero >&2'], limits: { outputBytes: 100_000 } });
+  const { both, gaps, end } = await collect(runner.output(job.id));
+  expect(both.length).toBe(100_000);
+  expect(gaps.reduce((sum, gap) => sum + gap.length, 0)).toBe(250_000);
+  expect(gaps.every(({ reason }) => reason === 'output-limit')).toBe(true);
+  expect(gaps.reduce((sum, gap) => sum + gap.stdoutBytes, 0) + both.length).toBe(300_000);
+  expect(end).toMatchObject({ length: 350_000, complete: false, sha256: '' });
+  const late = await collect(runner.output(job.id, { offset: 349_000 }), { from: 349_000 });
+  expect(late.gaps.reduce((sum, gap) => sum + gap.length, 0)).toBe(1000);
+});
+
+test('[OUT-6] where the limit stops the job, the job says so', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['yes'], limits: { outputBytes: 100_000, outputAction: 'stop' } });
+  const { both, end } = await collect(runner.output(job.id));
+  expect(both.length).toBe(100_000);
+  expect(end.job.state).toMatchObject({ kind: 'stopped', reason: 'output-limit' });
+});
+
+test('[OUT-5] [OUT-10] a reader that leaves a silent job is gone at once: no listener, no file, no timer', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 60'] });
+  await firstBytes(runner, job.id, 4);
+  const controller = new AbortController();
+  const reason = new Error('gone');
+  const waiting = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const iterator = runner.output(job.id, { signal: controller.signal })[Symbol.asyncIterator]();
+      await iterator.next();
+      return { iterator, next: iterator.next().catch((error: unknown) => error) };
+    }),
+  );
+  expect(openOutputs(bed)).toBe(20);
+  for (const { iterator, next } of waiting.splice(0, 10)) {
+    await iterator.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
+  }
+  expect(openOutputs(bed)).toBe(10);
+  controller.abort(reason);
+  for (const { next } of waiting) expect(await next).toBe(reason);
+  await eventually('the files are closed', () => openOutputs(bed) === 0);
+  expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+});
+
+test('[OUT-5] a reader that was aborted while nobody pulled lets go of its file, and says why at the next pull', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['echo', 'one'] });
+  const controller = new AbortController();
+  const iterator = runner.output(job.id, { signal: controller.signal })[Symbol.asyncIterator]();
+  await iterator.next();
+  const reason = new Error('gone');
+  controller.abort(reason);
+  await eventually('the file is closed', () => openOutputs(bed) === 0);
+  await expect(iterator.next()).rejects.toBe(reason);
+  expect(await iterator.next()).toEqual({ done: true, value: undefined });
+});
+
+test('[OUT-5] a reader that stands still holds back neither the job nor another reader', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'head -c 30000000 /dev/urandom'] });
+  const still = runner.output(job.id)[Symbol.asyncIterator]();
+  await still.next();
+  const { end } = await collect(runner.output(job.id));
+  expect(end).toMatchObject({ complete: true, length: 30_000_000 });
+  await still.return?.();
+});
+
+test('[OUT-9] the lines of a live job come as they are completed, CR, NUL and a last line without a newline among them', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', String.raw`printf 'a\r\nb\0c\n\nhalf'; printf 'err\n' >&2; sleep 0.05; printf ' whole\nlast'`] });
+  const found: string[] = [];
+  for await (const event of lines(runner.output(job.id))) if (event.kind === 'line') found.push(Buffer.from(event.data).toString());
+  expect([...found].sort()).toEqual(['', 'a\r', 'b\0c', 'err', 'half whole', 'last']);
+  expect(found.at(-1)).toBe('last');
+});
+
+test('[SUB-5] a wrong option of a reader is refused at the first pull, and an unknown job is not found', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['true'] });
+  for (const [options, field] of [[{ offset: -1 }, 'offset'], [{ maxChunkBytes: 0 }, 'maxChunkBytes'], [{ maxChunkBytes: MIB + 1 }, 'maxChunkBytes']] as const) {
+    await expect(collect(runner.output(job.id, options))).rejects.toMatchObject({ code: 'invalid-argument', field });
+  }
+  await expect(collect(runner.output('../../etc'))).rejects.toMatchObject({ code: 'not-found' });
+});
+
+/** Follows a job until so many bytes came. */
+async function firstBytes(runner: JobRunner, id: string, bytes: number): Promise<void> {
+  let seen = 0;
+  for await (const event of runner.output(id) as AsyncIterable<OutputEvent>) {
+    if (event.kind === 'chunk') seen += event.data.length;
+    if (seen >= bytes) return;
+  }
+  throw new Error('the job ended early');
+}
+
+function openOutputs(bed: Bed): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${bed.stateDir}/jobs/`);
+    } catch {
+      return false;
+    }
+  }).length;
+}

@@ -1,0 +1,10 @@
+// Runs one job to its end and closes the runner. Has to leave by itself: nothing may keep it.
+import { openJobRunner } from '@worker/core';
+
+const [stateDir = ''] = process.argv.slice(2);
+const runner = await openJobRunner({ stateDir });
+const { job } = await runner.submit({ argv: ['echo', 'one'] });
+for await (const event of runner.output(job.id)) if (event.kind === 'end') console.log(event.complete);
+const waiting = await runner.submit({ argv: ['sleep', '0.2'] });
+await runner.close();
+console.log(waiting.existing);

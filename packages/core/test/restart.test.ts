@@ -1,0 +1,145 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Job, JobRunner } from '@worker/core';
+import { expect, test } from 'vitest';
+import { SqliteJobStore } from '../src/record/sqlite-job-store.ts';
+import { Bed, eventually } from './support/bed.ts';
+import { collect } from './support/collect.ts';
+import { startProgram } from './support/program.ts';
+
+const KILLS = 20;
+
+test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: no accepted job is lost, none runs twice, no line is lost or doubled`, async () => {
+  await using bed = new Bed();
+  const ran = bed.path('ran');
+  // Lasts about as long as the server lives, so that jobs end while it is there and while it is not.
+  const script = `echo $WORKER_JOB_ID >> ${ran}; i=0; while [ $i -lt 10 ]; do echo "line $i"; sleep 0.01; i=$((i+1)); done; exit $1`;
+  const accepted = new Map<string, string>();
+  const asked: string[] = [];
+  for (let round = 0; round < KILLS; round += 1) {
+    const program = startProgram('submit-until-killed', bed.stateDir, String(round), script);
+    // Every other time at any instant, that of its start and of its recovery among them; else with jobs under way.
+    if (round % 2 === 0) await pause(Math.random() * 500);
+    else await eventually('it has asked for so many jobs', () => program.output().split('asked').length > Math.ceil(Math.random() * 30), 20_000);
+    program.child.kill('SIGKILL');
+    expect(await program.ended).toBe('SIGKILL');
+    for (const line of program.output().split('\n').slice(0, -1)) {
+      const [word, requestId = '', id = ''] = line.split(' ');
+      if (word === 'accepted') accepted.set(requestId, id);
+      else asked.push(requestId);
+    }
+  }
+  const runner = await bed.open();
+  // A client that got no answer asks again.
+  for (const requestId of asked) {
+    const { job, existing } = await runner.submit({ argv: ['sh', '-c', script, 'sh', String(Number(requestId.split('-')[1]) % 5)], requestId });
+    if (accepted.has(requestId)) expect({ id: job.id, existing }).toEqual({ id: accepted.get(requestId), existing: true });
+    accepted.set(requestId, job.id);
+  }
+  expect(accepted.size).toBeGreaterThan(KILLS);
+  const whole = Array.from({ length: 10 }, (_, line) => `line ${line}\n`).join('');
+  for (const [requestId, id] of accepted) {
+    const { stdout, end } = await collect(runner.output(id));
+    expect(end.job.state, requestId).toMatchObject({ kind: 'completed', exit: { kind: 'code', code: Number(requestId.split('-')[1]) % 5 } });
+    expect(stdout.toString()).toBe(whole);
+    expect(end.complete).toBe(true);
+  }
+  expect(readFileSync(ran, 'utf8').trim().split('\n').sort()).toEqual([...accepted.values()].sort());
+}, 120_000);
+
+test('[RUN-2] kill -9 of the launcher, again and again, loses no job and starts none twice', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const ran = bed.path('ran');
+  const ids: Promise<string>[] = [];
+  for (let round = 0; round < 10; round += 1) {
+    for (let index = 0; index < 20; index += 1) ids.push(runner.submit({ argv: ['sh', '-c', `echo $WORKER_JOB_ID >> ${ran}`] }).then(({ job }) => job.id));
+    const launcher = await pidOf(bed, /supervisor launcher --state-dir/);
+    await Promise.race(ids.slice(-20));
+    process.kill(launcher, 'SIGKILL');
+    await eventually('the launcher is gone', () => bed.processes().every(({ pid }) => pid !== launcher));
+  }
+  const all = await Promise.all(ids);
+  for (const id of all) expect((await runner.wait(id)).state).toMatchObject({ kind: 'completed', exit: { code: 0 } });
+  expect(readFileSync(ran, 'utf8').trim().split('\n').sort()).toEqual(all.sort());
+}, 60_000);
+
+test('[RUN-3] [RUN-4] kill -9 of a shim: its job is lost, what it wrote before stays, nothing of it is left, and no other job notices', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const other = await startReady(runner);
+  const victim = await startReady(runner);
+  process.kill(await shimOf(bed, victim), 'SIGKILL');
+  const { stdout, end } = await collect(runner.output(victim.id));
+  expect(stdout.toString()).toBe('ready\n');
+  expect(end).toMatchObject({ complete: false, sha256: '', length: 6, job: { state: { kind: 'lost' } } });
+  expect(end.job.state).toHaveProperty('startedAt');
+  expect(bed.processes().filter(({ command }) => command.includes(victim.id) || command === 'sleep 60')).toHaveLength(1);
+  expect((await runner.get(other.id)).state.kind).toBe('running');
+  await runner.stop(other.id);
+  await expect(collect(runner.output(victim.id, { offset: 7 }))).rejects.toMatchObject({ code: 'out-of-range' });
+  expect((await collect(runner.output(victim.id, { offset: 6 }), { from: 6 })).both.length).toBe(0);
+});
+
+test('[RUN-1] [RUN-4] a job that ended while no server ran keeps its result; one whose shim died meanwhile is lost; a damaged result is none', async () => {
+  await using bed = new Bed();
+  const first = await bed.open();
+  const ending = (await first.submit({ argv: ['sh', '-c', 'sleep 0.2; echo end; exit 3'] })).job;
+  const damaged = (await first.submit({ argv: ['sh', '-c', 'sleep 0.2; echo end; exit 3'] })).job;
+  const victim = await startReady(first);
+  await first.wait(damaged.id, { timeoutMs: 0 });
+  await eventually('both run', async () => (await first.list({ states: ['running'] })).jobs.length === 3);
+  await first.close();
+  const shim = await shimOf(bed, victim);
+  process.kill(shim, 'SIGKILL');
+  await eventually('no process is left', () => bed.processes().length === 0);
+  const result = join(bed.stateDir, 'jobs', damaged.id, 'result');
+  const bytes = readFileSync(result);
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  writeFileSync(result, bytes);
+  const second = await bed.open();
+  expect((await second.get(ending.id)).state).toMatchObject({ kind: 'completed', exit: { code: 3 }, output: { produced: 4, complete: true } });
+  expect((await second.get(victim.id)).state.kind).toBe('lost');
+  expect((await second.get(damaged.id)).state.kind).toBe('lost');
+  expect((await collect(second.output(damaged.id))).stdout.toString()).toBe('end\n');
+});
+
+test('[SUB-1] an intent that was never started is started by whoever opens the directory next', async () => {
+  await using bed = new Bed();
+  await (await bed.open()).close();
+  const id = '01900000-0000-7000-8000-000000000001';
+  const store = await SqliteJobStore.open(bed.stateDir);
+  const limits = { wallTimeMs: 0, outputBytes: 100, outputAction: 'truncate' } as const;
+  await store.insert({ id, owner: '', createdAt: new Date(), digest: '', spec: { argv: ['echo', 'late'], env: {}, cwd: '', limits, labels: {}, requestId: '' } });
+  await store.close();
+  const runner = await bed.open();
+  expect((await collect(runner.output(id))).stdout.toString()).toBe('late\n');
+});
+
+test('[RUN-6] a program that closes its runner leaves by itself, though a job still runs', async () => {
+  await using bed = new Bed();
+  const program = startProgram('run-one', bed.stateDir);
+  expect(await program.ended).toBe(0);
+  expect(program.output()).toBe('true\nfalse\n');
+});
+
+async function startReady(runner: JobRunner): Promise<Job> {
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo ready; exec sleep 60'] });
+  for await (const event of runner.output(job.id)) if (event.kind === 'chunk') return job;
+  throw new Error('the job ended early');
+}
+
+/** The parent of the program: guard and shim look alike from outside. */
+async function shimOf(bed: Bed, { id }: Job): Promise<number> {
+  const found = bed.processes().find(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`WORKER_JOB_ID=${id}`));
+  if (found === undefined) throw new Error('the program does not run');
+  const stat = readFileSync(`/proc/${found.pid}/stat`, 'latin1');
+  return Promise.resolve(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+}
+
+async function pidOf(bed: Bed, command: RegExp): Promise<number> {
+  const find = () => bed.processes().find((process) => command.test(process.command));
+  await eventually(`${command.source} runs`, () => find() !== undefined);
+  return find()!.pid;
+}
