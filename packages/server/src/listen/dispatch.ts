@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import { constants, type Http2ServerRequest } from 'node:http2';
+import { createConnectRouter, createContextKey, createContextValues, type ConnectRouter, type ConnectRouterOptions } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { compressionGzip, universalRequestFromNodeRequest } from '@connectrpc/connect-node';
+import type { Connection } from '../identify/connection.ts';
+import type { Log } from '../log/log.ts';
+import { isAuthority } from './authority.ts';
+import { dropEndlessDeadline } from './deadline.ts';
+import { compressMinBytes, longestDeadlineMs, type ListenLimits } from './limits.ts';
+import { closeAfterResponse, isGone, respond, respondEmpty, type Response } from './respond.ts';
+
+export type Request = IncomingMessage | Http2ServerRequest;
+
+/** Who sent a request and where its response goes: what the first gate works on. */
+export interface Caller {
+  readonly connection: Connection;
+  readonly response: Response;
+}
+
+export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'the caller' });
+
+export interface DispatchOptions {
+  readonly addRoutes: (router: ConnectRouter) => void;
+  /** Runs before anything of the body is read. */
+  readonly gate: NonNullable<ConnectRouterOptions['requestGate']>;
+  readonly connectionOf: (request: Request) => Connection | undefined;
+  readonly shutdownSignal: AbortSignal;
+  readonly limits: ListenLimits;
+  readonly log: Log;
+}
+
+/** The listener for the requests of every protocol. Nothing that a request contains makes it throw. */
+export function createDispatcher(options: DispatchOptions): (request: Request, response: Response) => void {
+  const { gate, limits, shutdownSignal, log } = options;
+  const router = createConnectRouter({
+    requestGate: gate,
+    readMaxBytes: limits.readMaxBytes,
+    writeMaxBytes: limits.writeMaxBytes,
+    acceptCompression: [compressionGzip],
+    compressMinBytes,
+    maxTimeoutMs: longestDeadlineMs,
+    shutdownSignal,
+  });
+  options.addRoutes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return (request, response) => {
+    const url = request.url ?? '';
+    if (!isAuthority('authority' in request ? request.authority : request.headers.host)) {
+      respondEmpty(response, 400);
+      return;
+    }
+    const handler = handlers.get(url.split('?', 1)[0] ?? '');
+    const connection = options.connectionOf(request);
+    if (handler === undefined || connection === undefined) {
+      respondEmpty(response, 404);
+      return;
+    }
+    boundBody(request, limits.requestBodyMs);
+    handle(handler, request, response, connection).catch((error: unknown) => {
+      if (isGone(response)) return;
+      log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
+      if (response.headersSent) response.destroy();
+      else respondEmpty(response, 500);
+    });
+  };
+}
+
+async function handle(handler: UniversalHandler, request: Request, response: Response, connection: Connection): Promise<void> {
+  const values = createContextValues().set(callerKey, { connection, response });
+  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  dropEndlessDeadline(universal.header);
+  const answer = await handler(universal);
+  if (!request.complete) closeAfterResponse(response);
+  await respond(answer, response);
+}
+
+/** A body that does not come is not waited for. Node does the same for HTTP/1.1 by itself. */
+function boundBody(request: Request, withinMs: number): void {
+  if (!('stream' in request)) return;
+  const timer = setTimeout(() => {
+    request.stream.close(constants.NGHTTP2_CANCEL);
+  }, withinMs).unref();
+  const done = () => {
+    clearTimeout(timer);
+  };
+  request.once('end', done).once('close', done);
+}

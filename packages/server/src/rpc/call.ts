@@ -1,0 +1,22 @@
+import type { JobLimits, JobRunner } from '@worker/core';
+import type { Policy } from '../authorize/policy.ts';
+import type { Principal } from '../identify/principal.ts';
+
+/** What every RPC works on; one for the life of the server. */
+export interface Host {
+  readonly runner: JobRunner;
+  readonly policy: Policy;
+  readonly startedAt: Date;
+  /** Of a job that asks for none. */
+  readonly defaultLimits: JobLimits;
+  readonly maxMessageBytes: number;
+}
+
+/** One call that passed the first gate. */
+export interface Call {
+  readonly principal: Principal;
+  /** Aborts when the caller is gone, its deadline is over, or the server shuts down; its reason is what the call is answered with. */
+  readonly signal: AbortSignal;
+  /** Sends the response headers now, so that the caller of a quiet stream knows that it is open. */
+  openResponse(): void;
+}

@@ -1,0 +1,290 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
+import { eventually, within } from '@worker/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Bed } from './bed/bed.ts';
+import { closed, infoPath, serves, session, socket, statusOf } from './bed/raw.ts';
+
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+const emptySettings = frame(4, 0, 0, Buffer.alloc(0));
+const twentyMiB = 20 * 1024 * 1024;
+let bed: Bed;
+
+beforeAll(async () => {
+  bed = await Bed.open({ limits: { idleMs: 2_000, requestBodyMs: 500 } });
+});
+
+afterAll(async () => {
+  await bed[Symbol.asyncDispose]();
+});
+
+// The promise of every test here, besides its own.
+afterEach(async () => {
+  expect(await serves(bed)).toBe(true);
+  await eventually(() => bed.server.openCalls() === 0, { what: 'no call is left' });
+  expect(bed.log.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+describe('a malformed authority', () => {
+  it.each(['[', 'a:99999', 'a b', 'a/b', '', ':', '[::1', 'user@host', 'a:', '\u00e9', 'a'.repeat(300)])('%j is one error, and the connection goes on [NET-3]', async (authority) => {
+    const opened = session(bed);
+    try {
+      const status = await statusOf(opened, { ':path': infoPath, ':authority': authority });
+      expect([400, undefined]).toContain(status);
+      if (!opened.destroyed && !opened.closed) expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each(['[', 'a:99999', 'a b'])('Host: %j over HTTP/1.1 is one error [NET-3]', async (host) => {
+    const text = await http1(`POST ${infoPath} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+    expect(text).toMatch(/^HTTP\/1.1 400 /);
+  });
+});
+
+describe('a malformed request', () => {
+  it.each(['http://[', '//[', '*', '/\\', '/%', '/worker.v1.JobService/', '/worker.v1.JobService/Nothing', '/../../etc/passwd', '/__proto__', '/constructor'])('path %j is not found, or reset [NET-3]', async (path) => {
+    const opened = session(bed);
+    try {
+      // What is no path at all is reset before anything of ours sees it.
+      expect([404, undefined]).toContain(await statusOf(opened, { ':path': path }));
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each([
+    ['another content type', { 'content-type': 'text/html' }, 415],
+    ['no such compression', { 'content-encoding': 'br' }, 404],
+    ['a deadline that is none', { 'connect-timeout-ms': 'soon' }, 400],
+    ['a negative deadline', { 'connect-timeout-ms': '-1' }, 400],
+    ['a deadline in the far future, taken as none', { 'connect-timeout-ms': '9999999999' }, 200],
+  ] as const)('%s: one error, the connection goes on [NET-3]', async (_, headers, status) => {
+    const opened = session(bed);
+    try {
+      expect(await statusOf(opened, { ':path': infoPath, ...headers })).toBe(headers['content-encoding' as never] === undefined ? status : 501);
+      expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each(['GET', 'OPTIONS', 'PUT', 'BREW'])('method %s is not allowed [NET-3]', async (method) => {
+    const opened = session(bed);
+    try {
+      expect(await statusOf(opened, { ':path': infoPath, ':method': method }, '')).toBe(405);
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each(['{', 'null', '[]', '"x"', '{"id":1}', '{"nothing":{}}', '\xff', '{"id":"\\ud800"}'])('body %j to GetJob is INVALID_ARGUMENT [NET-3]', async (body) => {
+    const opened = session(bed);
+    try {
+      expect(await statusOf(opened, { ':path': '/worker.v1.JobService/GetJob' }, body)).toBe(400);
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each(['application/grpc', 'application/grpc-web', 'application/connect+proto'])('random bytes as %s end with an error of the protocol [NET-3]', async (type) => {
+    const opened = session(bed);
+    try {
+      for (const path of ['/worker.v1.JobService/StreamOutput', '/WorkerService/GetLogs']) {
+        expect([200, undefined]).toContain(await statusOf(opened, { ':path': path, 'content-type': type }, randomBytes(5_000)));
+      }
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it('a body that never ends is not waited for [NET-3] [NET-5]', async () => {
+    const opened = session(bed);
+    const stream = opened.request({ ':method': 'POST', ':path': infoPath, 'content-type': 'application/json' });
+    stream.on('error', () => undefined).resume();
+    stream.write('{');
+    await within(5_000, 'the stream is reset', new Promise((resolve) => stream.once('close', resolve)));
+    opened.destroy();
+  });
+});
+
+describe('raw bytes', () => {
+  it.each([
+    ['garbage instead of the preface', randomBytes(10_000)],
+    ['garbage after the preface', Buffer.concat([preface, emptySettings, randomBytes(10_000)])],
+    ['a frame that is longer than allowed', Buffer.concat([preface, emptySettings, frame(0, 0, 1, Buffer.alloc(70_000))])],
+    ['headers that never end', Buffer.concat([preface, emptySettings, frame(1, 0, 1, Buffer.from([0x82])), ...Array.from({ length: 20_000 }, () => frame(9, 0, 1, Buffer.from([0x82])))])],
+    ['a stream of empty DATA', Buffer.concat([preface, emptySettings, frame(1, 4, 1, requestHeaders()), ...Array.from({ length: 20_000 }, () => frame(0, 0, 1, Buffer.alloc(0)))])],
+    ['SETTINGS without end', Buffer.concat([preface, ...Array.from({ length: 20_000 }, () => emptySettings)])],
+    ['PING without end', Buffer.concat([preface, emptySettings, ...Array.from({ length: 50_000 }, () => frame(6, 0, 0, Buffer.alloc(8)))])],
+    ['duplicate pseudo-headers', Buffer.concat([preface, emptySettings, frame(1, 5, 1, Buffer.concat([requestHeaders(), requestHeaders()]))])],
+    ['window updates that overflow', Buffer.concat([preface, emptySettings, ...Array.from({ length: 3 }, () => frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])))])],
+  ])('%s: the connection ends, the server does not [NET-3]', async (_, bytes) => {
+    const opened = await socket(bed, 'h2');
+    opened.resume().write(bytes);
+    try {
+      await closed(opened, 'the server closed the connection, if by its idle limit');
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it.each([
+    ['garbage', randomBytes(10_000)],
+    ['a header line without end', Buffer.concat([Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nX: `), Buffer.alloc(100_000, 'a')])],
+    ['two lengths', Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}`)],
+    ['a length and chunks', Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)],
+    ['CONNECT', Buffer.from('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n')],
+    ['an upgrade', Buffer.from(`GET ${infoPath} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)],
+    ['HTTP/1.0 without a host', Buffer.from(`POST ${infoPath} HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}`)],
+  ])('HTTP/1.1, %s: the connection ends, the server does not [NET-3]', async (_, bytes) => {
+    const opened = await socket(bed, 'http/1.1');
+    opened.resume().write(bytes);
+    try {
+      await closed(opened, 'the server closed the connection, if by its idle limit');
+    } finally {
+      opened.destroy();
+    }
+  });
+
+  it('a handshake that never comes is ended [NET-3]', async () => {
+    await using impatient = await Bed.open({ limits: { handshakeMs: 300 } });
+    const { connect } = await import('node:net');
+    const opened = connect(impatient.port, '127.0.0.1').on('error', () => undefined).resume();
+    opened.write(randomBytes(10));
+    await closed(opened, 'the server closed the connection');
+  });
+});
+
+describe('floods', () => {
+  it('1,000 resets: that connection ends, others are served [NET-3]', async () => {
+    const opened = await socket(bed, 'h2');
+    const streams = Array.from({ length: 1_000 }, (_, index) => 2 * index + 1);
+    const resets = streams.map((stream) => Buffer.concat([frame(1, 4, stream, requestHeaders()), frame(3, 0, stream, Buffer.from([0, 0, 0, 8]))]));
+    opened.resume().write(Buffer.concat([preface, emptySettings, ...resets]));
+    await closed(opened, 'the flooding connection is ended');
+    opened.destroy();
+  });
+
+  it('10,000 headers are refused [NET-5]', async () => {
+    const headers = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`x-${String(index)}`, 'v']));
+    const opened = session(bed);
+    expect([431, 400, undefined]).toContain(await statusOf(opened, { ':path': infoPath, ...headers }));
+    opened.destroy();
+  });
+
+  it('more streams than allowed are refused, the others answered [NET-5]', async () => {
+    const started = await bed.connect('connect').jobs.submitJob({ argv: ['sleep', '60'] });
+    const id = started.job?.id;
+    const opened = session(bed);
+    await once(opened, 'remoteSettings');
+    expect(opened.remoteSettings.maxConcurrentStreams).toBe(100);
+    const waits = Array.from({ length: 150 }, () => statusOf(opened, { ':path': '/worker.v1.JobService/WaitJob' }, JSON.stringify({ id })));
+    await eventually(() => bed.server.openCalls() === 100, { what: 'a hundred calls wait' });
+    expect(await serves(bed)).toBe(true);
+    opened.destroy();
+    await Promise.all(waits);
+    await bed.connect().jobs.stopJob({ id: id ?? '' });
+  });
+});
+
+describe('20 MiB that nobody asked for', () => {
+  it.each([
+    ['to an RPC that does not exist', '/worker.v1.JobService/Nothing', 'owner@example.com', 404],
+    ['from a certificate without an e-mail', '/worker.v1.JobService/SubmitJob', 'nobody', 401],
+    ['from a principal without a role', '/worker.v1.JobService/SubmitJob', 'denied@example.com', 403],
+  ])('%s over HTTP/2: refused after next to nothing was read [WHO-5] [NET-5]', async (_, path, commonName, status) => {
+    await using strict = await Bed.open({ rolesOf: (principal) => (principal.startsWith('denied') ? [] : ['owner']) });
+    const opened = session(strict, await strict.pki.client(commonName));
+    const stream = opened.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' });
+    stream.on('error', () => undefined).resume();
+    let received: number | undefined;
+    stream.on('response', (headers) => (received = Number(headers[':status'])));
+    const gone = new Promise((resolve) => stream.once('close', resolve));
+    const body = Buffer.alloc(64 * 1024, ' ');
+    let sent = 0;
+    const more = () => {
+      while (!stream.destroyed && sent < twentyMiB) {
+        sent += body.length;
+        if (!stream.write(body)) {
+          stream.once('drain', more);
+          return;
+        }
+      }
+      if (!stream.destroyed) stream.end();
+    };
+    more();
+    await within(10_000, 'the stream is closed', gone);
+    expect(received).toBe(status);
+    expect(opened.socket.bytesWritten).toBeLessThan(512 * 1024);
+    opened.destroy();
+  });
+
+  it.each([
+    ['to an RPC that does not exist', '/worker.v1.JobService/Nothing', 'owner@example.com'],
+    ['from a certificate without an e-mail', '/worker.v1.JobService/SubmitJob', 'nobody'],
+    ['of another content type', '/worker.v1.JobService/SubmitJob', 'owner@example.com'],
+  ])('%s over HTTP/1.1: the connection ends before it is read [WHO-5] [NET-5]', async (_, path, commonName) => {
+    const opened = await socket(bed, 'http/1.1', await bed.pki.client(commonName));
+    opened.resume().write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/${commonName === 'nobody' ? 'json' : 'pdf'}\r\nContent-Length: ${String(twentyMiB)}\r\n\r\n`);
+    const body = Buffer.alloc(64 * 1024, ' ');
+    for (let sent = 0; sent < twentyMiB && !opened.destroyed; sent += body.length) {
+      if (!opened.write(body)) await Promise.race([once(opened, 'drain').catch(() => undefined), new Promise((resolve) => opened.once('close', resolve))]);
+    }
+    await closed(opened, 'the server closed the connection');
+    // What the kernel's buffers on both sides took is counted too.
+    expect(opened.bytesWritten).toBeLessThan(10 * 1024 * 1024);
+  });
+
+  it('to an RPC that is allowed: RESOURCE_EXHAUSTED at 8 MiB, over every protocol [NET-5]', async () => {
+    const huge = { argv: ['true', 'x'.repeat(9 * 1024 * 1024)] };
+    for (const wire of ['grpc', 'grpc-web', 'connect'] as const) {
+      await expect(bed.connect(wire).jobs.submitJob(huge)).rejects.toMatchObject({ rawMessage: expect.stringContaining('readMaxBytes') as string, code: 8 });
+    }
+  });
+
+  it('compressed to 200 KiB is not unpacked beyond 8 MiB [NET-5]', async () => {
+    const bomb = gzipSync(Buffer.concat([Buffer.from('{"cwd":"'), Buffer.alloc(200 * 1024 * 1024, 'a'), Buffer.from('"}')]));
+    const before = process.memoryUsage().rss;
+    const opened = session(bed);
+    expect(await statusOf(opened, { ':path': '/worker.v1.JobService/SubmitJob', 'content-encoding': 'gzip' }, bomb)).toBe(429);
+    opened.destroy();
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+});
+
+it('an idle connection is closed, over HTTP/2 and HTTP/1.1 [NET-4]', async () => {
+  await using brisk = await Bed.open({ limits: { idleMs: 200 } });
+  const [two, one] = [session(brisk), await socket(brisk, 'http/1.1')];
+  expect(await statusOf(two, { ':path': infoPath })).toBe(200);
+  one.resume().write(`POST ${infoPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+  await closed(two, 'the idle session is closed');
+  await closed(one, 'the idle connection is closed');
+});
+
+async function http1(text: string): Promise<string> {
+  const opened = await socket(bed, 'http/1.1');
+  let answer = '';
+  opened.setEncoding('latin1').on('data', (chunk: string) => (answer += chunk));
+  opened.write(text);
+  await eventually(() => answer !== '' || opened.destroyed, { what: 'an answer' });
+  opened.destroy();
+  return answer;
+}
+
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header.writeUInt8(type, 3);
+  header.writeUInt8(flags, 4);
+  header.writeUInt32BE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
+
+/** In HPACK: POST, https, the path and authority as literals. */
+function requestHeaders(): Buffer {
+  const literal = (index: number, value: string) => Buffer.concat([Buffer.from([0x40 | index, value.length]), Buffer.from(value)]);
+  return Buffer.concat([Buffer.from([0x83, 0x87]), literal(4, infoPath), literal(1, 'localhost'), literal(31, 'application/json')]);
+}
