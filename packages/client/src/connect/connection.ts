@@ -1,0 +1,113 @@
+import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions, OutgoingHttpHeaders } from 'node:http2';
+import { WorkerError } from '../worker-error.ts';
+import { dial, type DialOptions } from './dial.ts';
+
+// A cable that was pulled tells nobody: without these a wait or a quiet stream would hang for ever.
+const PING_INTERVAL_MS = 20_000;
+const PING_TIMEOUT_MS = 15_000;
+
+/**
+ * One connection at a time to one server: made when it is first needed, made anew for the next call after it was lost. It is what connect-node calls a session
+ * manager; ours differs from that library's in waiting for the server's first word and in explaining why there was none.
+ *
+ * Owns its session and timer. An idle session does not keep the process alive.
+ */
+export class Connection {
+  readonly authority: string;
+  readonly #options: Omit<DialOptions, 'signal'>;
+  readonly #closing = new AbortController();
+  #session: ClientHttp2Session | undefined;
+  #dialing: Promise<ClientHttp2Session> | undefined;
+
+  constructor(options: Omit<DialOptions, 'signal'>) {
+    this.authority = options.address.origin;
+    this.#options = options;
+  }
+
+  /** Resolves when there is a connection. Errors: those of {@link dial}; `closed`. */
+  async open(): Promise<ClientHttp2Session> {
+    this.#closing.signal.throwIfAborted();
+    const session = this.#session;
+    if (session !== undefined && !session.closed && !session.destroyed) return session;
+    this.#dialing ??= this.#dial().finally(() => (this.#dialing = undefined));
+    return this.#dialing;
+  }
+
+  async request(
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+    options: Omit<ClientSessionRequestOptions, 'signal'>,
+  ): Promise<ClientHttp2Stream> {
+    for (;;) {
+      const session = await this.open();
+      try {
+        const stream = session.request({ ...headers, ':method': method, ':path': path }, options);
+        hold(session, stream);
+        return stream;
+      } catch (error) {
+        // It may have been lost since; then nothing was sent, and another one serves as well.
+        if (session.closed || session.destroyed) continue;
+        throw error;
+      }
+    }
+  }
+
+  /** Part of connect-node's interface. The PING timer below needs no such help. */
+  notifyResponseByteRead(): void {}
+
+  /** Ends every call on it. Resolves when the socket is closed. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort(new WorkerError('closed', 'the client was closed'));
+    await this.#dialing?.catch(() => undefined);
+    const session = this.#session;
+    if (session === undefined || session.destroyed) return;
+    const closed = Promise.withResolvers<void>();
+    session.once('close', closed.resolve);
+    session.destroy();
+    await closed.promise;
+  }
+
+  async #dial(): Promise<ClientHttp2Session> {
+    const session = await dial({ ...this.#options, signal: this.#closing.signal });
+    this.#session = session;
+    keepAlive(session);
+    return session;
+  }
+}
+
+const openStreams = new WeakMap<ClientHttp2Session, number>();
+
+/** A session keeps the process alive exactly as long as a stream is open on it. */
+function hold(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
+  const count = (change: 1 | -1): number => {
+    const now = (openStreams.get(session) ?? 0) + change;
+    openStreams.set(session, now);
+    return now;
+  };
+  count(1);
+  session.ref();
+  stream.once('close', () => {
+    if (count(-1) === 0 && !session.destroyed) session.unref();
+  });
+}
+
+/** Destroys the session when a PING stays unanswered while a stream is open. */
+function keepAlive(session: ClientHttp2Session): void {
+  session.unref();
+  // What fails on a session is told to each of its streams.
+  session.on('error', () => undefined);
+  let overdue: NodeJS.Timeout | undefined;
+  const timer = setInterval(() => {
+    if ((openStreams.get(session) ?? 0) === 0 || overdue !== undefined || session.destroyed) return;
+    overdue = setTimeout(() => session.destroy(new Error(`no answer to PING within ${PING_TIMEOUT_MS} ms`)), PING_TIMEOUT_MS).unref();
+    session.ping(() => {
+      clearTimeout(overdue);
+      overdue = undefined;
+    });
+  }, PING_INTERVAL_MS).unref();
+  session.once('close', () => {
+    clearInterval(timer);
+    clearTimeout(overdue);
+  });
+}

@@ -1,0 +1,22 @@
+/**
+ * The TypeScript SDK of Worker: submit, follow, wait and stop jobs over mutual TLS.
+ */
+export { WorkerClient, type ConnectOptions } from './worker-client.ts';
+export { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from './worker-error.ts';
+export { type ConnectFailure } from './connect/connect-failure.ts';
+export { type CredentialOptions, type Pem } from './connect/credentials.ts';
+export { type CallOptions } from './call/call-options.ts';
+export { type ListOptions, type StopOptions, type SubmitOptions, type WaitOptions } from './request-options.ts';
+export { type EndReason, type Job, type JobLimits, type JobState, type JobUsage, type StartFailure } from './job/job.ts';
+export {
+  type FollowOptions,
+  type GapReason,
+  type Heartbeat,
+  type OutputChunk,
+  type OutputEnd,
+  type OutputEvent,
+  type OutputGap,
+  type OutputStream,
+} from './follow/output-event.ts';
+export { type Capability, type ServerInfo } from './server-info.ts';
+export { toProtoJson } from './job/proto-json.ts';
