@@ -1,0 +1,179 @@
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { JobState, type Job, type LimitsSchema } from '@worker/protocol';
+import { connectAs, type Caller } from '../call/connect-as.ts';
+import { eventually, within } from '../eventually.ts';
+import { processesOf } from '../find/processes-of.ts';
+import { Gate } from '../program/gate.ts';
+import { Lifeline } from '../program/lifeline.ts';
+import { makeDevCertificates, type DevCertificates } from '../serve/dev-certificates.ts';
+import { freePort } from '../serve/free-port.ts';
+import type { ServerProcess } from '../serve/server-process.ts';
+import { startServerProcess } from '../serve/server-process.ts';
+
+export interface TestBedOptions {
+  /** The server, and with it its jobs, run as this uid; the test must be root. */
+  readonly uid?: number;
+  /** More arguments of `worker-server`. */
+  readonly args?: readonly string[];
+}
+
+export interface RunOptions {
+  /** Instead of `sh -c script`. */
+  readonly argv?: string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly limits?: MessageInitShape<typeof LimitsSchema>;
+  readonly labels?: Record<string, string>;
+  readonly requestId?: string;
+  /** Default: the owner. */
+  readonly as?: Caller;
+}
+
+/**
+ * A directory, a PKI, a server and a caller of its own for one test file. Its end proves that nothing is left: no process, and no file once the directory is removed.
+ */
+export class TestBed implements AsyncDisposable {
+  /** For whatever a test wants to keep; the server's user may write to it. */
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly certificates: DevCertificates;
+  /** The owner of the jobs. */
+  readonly owner: Caller;
+  server: ServerProcess;
+  readonly #callers: Caller[] = [];
+  readonly #open: Disposable[] = [];
+  #names = 0;
+
+  private constructor(directory: string, certificates: DevCertificates, server: ServerProcess, url: string) {
+    this.directory = directory;
+    this.stateDir = server.options.stateDir;
+    this.certificates = certificates;
+    this.server = server;
+    this.owner = connectAs({ url, certificates });
+    this.#callers.push(this.owner);
+  }
+
+  static async open(options: TestBedOptions = {}): Promise<TestBed> {
+    const directory = mkdtempSync(join(tmpdir(), 'worker-e2e-'));
+    try {
+      const certificates = await makeDevCertificates(join(directory, 'certs'));
+      const stateDir = join(directory, 'state');
+      mkdirSync(stateDir, { mode: 0o700 });
+      const { uid, args = [] } = options;
+      if (uid !== undefined) handOver(directory, uid);
+      const server = await startServerProcess({
+        stateDir,
+        certificates,
+        port: await freePort(),
+        args,
+        ...(uid === undefined ? {} : { uid }),
+      });
+      return new TestBed(directory, certificates, server, await server.ready);
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Another caller, cut off at the end of the bed. */
+  async connect(email = 'owner@example.com'): Promise<Caller> {
+    const caller = connectAs({ url: await this.server.ready, certificates: this.certificates, email });
+    this.#callers.push(caller);
+    return caller;
+  }
+
+  /** A path in the bed's directory that no other call gets. */
+  path(name: string): string {
+    this.#names += 1;
+    return join(this.directory, `${this.#names}-${name}`);
+  }
+
+  lifeline(): Lifeline {
+    return this.#keep(new Lifeline(this.path('lifeline')));
+  }
+
+  gate(): Gate {
+    return this.#keep(new Gate(this.path('gate')));
+  }
+
+  /** Submits `sh -c script` and answers the job's id. Its environment carries the mark by which the end of the bed finds what is left of it. */
+  async run(script: string, options: RunOptions = {}): Promise<string> {
+    const { as = this.owner, env, ...request } = options;
+    const { job } = await as.jobs.submitJob({ argv: ['sh', '-c', script], ...request, env: { ...env, WORKER_TEST_BED: this.directory } });
+    if (job === undefined) throw new Error('SubmitJob answered without a job');
+    return job.id;
+  }
+
+  /** The job when it has ended. */
+  async ended(id: string, deadline = 15_000): Promise<Job> {
+    const { job } = await within(deadline, `job ${id} ends`, this.owner.jobs.waitJob({ id }));
+    if (job === undefined) throw new Error('WaitJob answered without a job');
+    return job;
+  }
+
+  /** kill -9, and another server on the same port and state. */
+  async killAndRestart(): Promise<void> {
+    await this.server.kill('SIGKILL');
+    this.server = await this.server.restart();
+  }
+
+  /** Ends every job and the server, and fails when a process is left; cleans up in any case. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#stopJobs();
+      await this.server.kill('SIGTERM');
+      await eventually(() => processesOf(this.directory).length === 0, { what: 'no process is left', deadline: 5_000 }).catch(() => {
+        throw new Error(`left behind: ${JSON.stringify(processesOf(this.directory))}`);
+      });
+    } finally {
+      for (const caller of this.#callers) caller.vanish();
+      for (const open of this.#open) open[Symbol.dispose]();
+      await this.server[Symbol.asyncDispose]();
+      await endByForce(this.directory);
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+
+  async #stopJobs(): Promise<void> {
+    const one = new Map(this.#callers.map((caller) => [caller.email, caller]));
+    for (const caller of one.values()) {
+      let pageToken = '';
+      do {
+        const page = await caller.jobs.listJobs({ pageSize: 1000, pageToken, filter: { states: [JobState.QUEUED, JobState.RUNNING] } });
+        await Promise.all(page.jobs.map(({ id }) => caller.jobs.stopJob({ id })));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+    }
+  }
+
+  #keep<T extends Disposable>(opened: T): T {
+    this.#open.push(opened);
+    return opened;
+  }
+}
+
+// A test that failed half-way must not disturb the next one.
+async function endByForce(mark: string): Promise<void> {
+  await eventually(
+    () => {
+      const left = processesOf(mark);
+      for (const { pid } of left) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // Gone since it was found.
+        }
+      }
+      return left.length === 0;
+    },
+    { what: 'the processes of a failed test are killed', every: 1 },
+  );
+}
+
+function handOver(directory: string, uid: number): void {
+  chownSync(directory, uid, uid);
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) chownSync(join(directory, name), uid, uid);
+}

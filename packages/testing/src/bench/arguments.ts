@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util';
+import type { Effort } from './measurement.ts';
+
+export const sections = ['jobs', 'first-byte', 'output', 'disk', 'memory'] as const;
+export type Section = (typeof sections)[number];
+
+export interface BenchArguments {
+  readonly effort: Effort;
+  readonly quick: boolean;
+  readonly only: readonly Section[];
+  /** Where the table goes as JSON too. */
+  readonly json?: string;
+}
+
+export const usage = `usage: main.ts [--quick] [--only ${sections.join(',')}] [--json FILE]
+
+  --quick       about 20 seconds instead of about three minutes
+  --only LIST   these sections alone
+  --json FILE   write every sample as JSON, too
+
+Everything is kept in a directory under TMPDIR that is removed at the end.`;
+
+const MiB = 1024 * 1024;
+
+const thorough: Effort = {
+  rounds: 5,
+  rateMs: 1500,
+  firstByteJobs: 100,
+  outputBytes: 256 * MiB,
+  memoryJobs: 1000,
+  memoryFollowers: 100,
+  runningJobs: 20,
+};
+
+const quick: Effort = {
+  rounds: 2,
+  rateMs: 400,
+  firstByteJobs: 50,
+  outputBytes: 64 * MiB,
+  memoryJobs: 300,
+  memoryFollowers: 100,
+  runningJobs: 10,
+};
+
+/** Throws an Error with one line for the user. */
+export function parseArguments(args: readonly string[]): BenchArguments | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  return {
+    effort: values.quick ? quick : thorough,
+    quick: values.quick,
+    only: values.only === undefined ? sections : values.only.split(',').map(section),
+    ...(values.json !== undefined && { json: values.json }),
+  };
+}
+
+function section(name: string): Section {
+  const found = sections.find((known) => known === name);
+  if (found === undefined) throw new Error(`--only: no section '${name}': one of ${sections.join(', ')}`);
+  return found;
+}

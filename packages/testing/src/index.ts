@@ -1,0 +1,18 @@
+export { TestBed, type RunOptions, type TestBedOptions } from './bed/test-bed.ts';
+export { connectAs, type Caller, type ConnectAsOptions } from './call/connect-as.ts';
+export { follow, followAcrossRestarts, retried, StreamCut, type FollowOptions } from './call/follow.ts';
+export { OutputTally } from './call/output-tally.ts';
+export { stalledFollower, type StalledFollower } from './call/stalled-follower.ts';
+export { eventually, within, type EventuallyOptions } from './eventually.ts';
+export { contextSwitches } from './find/context-switches.ts';
+export { filesOf, type FoundFile } from './find/files-of.ts';
+export { isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
+export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
+export { Gate } from './program/gate.ts';
+export { Lifeline } from './program/lifeline.ts';
+export { programPath } from './program/program-path.ts';
+export { seededRandom, type Random } from './random.ts';
+export { makeDevCertificates, type DevCertificates } from './serve/dev-certificates.ts';
+export { freePort } from './serve/free-port.ts';
+export { ServerProcess, startServerProcess, type Exit, type ServerProcessOptions } from './serve/server-process.ts';
+export { sha256 } from './sha256.ts';
