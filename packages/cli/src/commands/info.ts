@@ -1,0 +1,33 @@
+import type { ServerInfo } from '@worker/client';
+import { formatSize } from '../parse/size.ts';
+import { jsonText, protoJson } from '../print/json.ts';
+import { oneLine } from '../print/neutralise.ts';
+import { properties, table } from '../print/table.ts';
+import { formatFlags, WorkerCommand } from '../worker-command.ts';
+
+export default class Info extends WorkerCommand {
+  static override summary = 'Show the server, who you are to it, and what its host enforces.';
+  static override flags = formatFlags;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Info);
+    await using client = await this.connect(flags);
+    const info = await client.info();
+    if (flags.quiet || flags.output === 'name') return this.print(`${oneLine(info.principal)}\n`);
+    await this.print(flags.output === 'table' ? text(info) : jsonText(protoJson(info), flags.output === 'json'));
+  }
+}
+
+function text(info: ServerInfo): string {
+  const { outputBytes, outputAction } = info.defaultLimits;
+  const head = properties([
+    ['server', oneLine(info.version)],
+    ['up since', info.startedAt.toISOString()],
+    ['you are', oneLine(info.principal)],
+    ['you may call', info.methods.map((method) => oneLine(method.slice(method.lastIndexOf('/') + 1))).join(', ')],
+    ['output kept', `${formatSize(outputBytes)} a job unless it asks otherwise (${outputAction})`],
+    ['largest message', formatSize(info.maxMessageBytes)],
+  ]);
+  const rows = info.capabilities.map(({ name, available, detail }) => [oneLine(name), available ? 'yes' : 'no', oneLine(detail)]);
+  return `${head}\n${table(['CAPABILITY', 'ENFORCED', 'HOW'], rows)}`;
+}

@@ -1,0 +1,63 @@
+import * as Flags from '@oclif/core/flags';
+import { attendJob } from '../attend/attend-job.ts';
+import { assertRan, describeEnd } from '../attend/describe-end.ts';
+import { exitCodeOf, READER_GONE } from '../attend/exit-code.ts';
+import { Interrupts, Left } from '../attend/interrupts.ts';
+import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
+import { splitCommand } from '../command-words.ts';
+import { CliError } from '../fail/cli-error.ts';
+import { oneLine } from '../print/neutralise.ts';
+import { OutputPrinter } from '../print/output-printer.ts';
+import { ReaderGone } from '../print/reader-gone.ts';
+import { say } from '../print/say.ts';
+import { flushed } from '../print/write.ts';
+import { WorkerCommand } from '../worker-command.ts';
+
+export default class Run extends WorkerCommand {
+  static override summary = 'Run a command and follow it to its end.';
+  static override description = `The job's stdout goes to stdout, its stderr to stderr: in a pipe byte for byte, on a terminal with its escapes made visible (--raw leaves them).
+
+Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout was up; 143 when it was stopped and exited with 0; 125 for every failure of ours: a bad command line, no connection, a program that could not be started, a job whose end is not known.
+
+The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.`;
+  static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
+  static override examples = ['<%= config.bin %> run -- make -j4', "<%= config.bin %> run --timeout 30s --env LANG=C -- sh -c 'ls | wc -l'"];
+  static override args = commandArgument;
+  static override flags = {
+    ...submitFlags,
+    quiet: Flags.boolean({ char: 'q', summary: 'Do not tell on stderr how the job ended' }),
+    raw: Flags.boolean({ summary: 'Leave escapes of the job as they are, on a terminal too' }),
+  };
+
+  async run(): Promise<void> {
+    const { own, words } = splitCommand(this.argv);
+    const { flags } = await this.parse(Run, own);
+    assertCommand(words, 'run');
+    const submission = submissionOf(words, flags);
+    using interrupts = new Interrupts();
+    let id: string | undefined;
+    try {
+      await using client = await this.connect(flags, interrupts.left);
+      interrupts.submitting();
+      const { job } = await client.submit({ ...submission, signal: interrupts.left });
+      id = job.id;
+      interrupts.attach(client, id);
+      const ended = await attendJob(client, id, new OutputPrinter({ raw: flags.raw, timestamps: false }), interrupts.left);
+      await flushed();
+      assertRan(ended);
+      const end = flags.quiet ? undefined : describeEnd(ended);
+      if (end !== undefined) say(`worker: ${oneLine(end)}`);
+      process.exitCode = exitCodeOf(ended);
+    } catch (error) {
+      process.exitCode = leave(error, id);
+    }
+  }
+}
+
+/** The exit code for a caller that left, or whose reader did. Anything else is thrown on. */
+function leave(error: unknown, id: string | undefined): number {
+  if (!(error instanceof Left) && !(error instanceof ReaderGone)) throw error;
+  if (id !== undefined) say(`job ${id} still running: worker stop ${id}`);
+  else if (error instanceof Left) throw new CliError(`interrupted: no job was confirmed`, 'worker list shows whether the submission had arrived', { exitCode: error.exitCode });
+  return error instanceof Left ? error.exitCode : READER_GONE;
+}

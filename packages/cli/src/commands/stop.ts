@@ -1,0 +1,42 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import type { WorkerClient } from '@worker/client';
+import { CliError } from '../fail/cli-error.ts';
+import { reportError } from '../fail/report-error.ts';
+import { duration } from '../parse/flags.ts';
+import { jobSentence } from '../print/job-sentence.ts';
+import { formatFlags, WorkerCommand } from '../worker-command.ts';
+
+export default class Stop extends WorkerCommand {
+  static override summary = 'End jobs, each with its whole process tree.';
+  static override description = `Sends the signal, waits for the grace, then kills what is left. Answers when every process of the tree was seen gone, or names those that the kernel has not let go. A job that has ended is left as it is; its output stays.`;
+  static override examples = ['<%= config.bin %> stop ID', '<%= config.bin %> stop --grace 0 ID ID', '<%= config.bin %> list --state running -q | xargs <%= config.bin %> stop'];
+  static override args = { id: Args.string({ required: true, multiple: true, ignoreStdin: true, description: 'Ids of the jobs' }) };
+  static override flags = {
+    ...formatFlags,
+    grace: duration({ default: 10_000, defaultHelp: async () => '10s', summary: 'How long a job may take to end by itself; 0: kill at once' }),
+    signal: Flags.string({ helpValue: 'SIGNAL', summary: 'Sent first, when there is a grace. Default: SIGTERM' }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Stop);
+    const options = { graceMs: flags.grace, ...(flags.signal === undefined ? {} : { firstSignal: flags.signal }) };
+    await using client = await this.connect(flags);
+    const results = await Promise.allSettled(args.id.map((id) => stop(client, id, options)));
+    let exitCode = 0;
+    for (const result of results) {
+      if (result.status === 'rejected') exitCode = reportError(result.reason, 'stop');
+      else if (!flags.quiet) await this.printJob(result.value, flags, `${jobSentence(result.value)}\n`);
+    }
+    process.exitCode = exitCode;
+  }
+}
+
+async function stop(client: WorkerClient, id: string, options: { readonly graceMs: number; readonly firstSignal?: string }) {
+  const { job, survivingPids } = await client.stop(id, options);
+  if (survivingPids.length === 0) return job;
+  throw new CliError(
+    `job ${id} was killed, but the kernel has not let go of process ${survivingPids.join(', ')}`,
+    `the kill goes on by itself; see later with worker status ${id}`,
+  );
+}

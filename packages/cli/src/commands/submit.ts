@@ -1,0 +1,45 @@
+import * as Flags from '@oclif/core/flags';
+import type { Job, WorkerClient } from '@worker/client';
+import { assertRan } from '../attend/describe-end.ts';
+import { exitCodeOf } from '../attend/exit-code.ts';
+import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
+import { splitCommand } from '../command-words.ts';
+import { jobSentence } from '../print/job-sentence.ts';
+import { formatFlags, WorkerCommand } from '../worker-command.ts';
+
+export default class Submit extends WorkerCommand {
+  static override summary = 'Submit a command and print the id of its job.';
+  static override description = `Answers once the submission is durable; it does not wait for the program to start, let alone to end. With --wait it waits for the end and exits with the job's code, as \`worker wait\` does.`;
+  static override usage = ['submit [FLAGS] [--] PROGRAM [ARGUMENT]...', "submit --command 'PROGRAM ARGUMENT...'"];
+  static override examples = ['<%= config.bin %> submit -- find /', 'id=$(<%= config.bin %> submit -q -- sleep 60)'];
+  static override args = commandArgument;
+  static override flags = {
+    ...submitFlags,
+    ...formatFlags,
+    command: Flags.string({
+      helpValue: 'LINE',
+      summary: 'The command as one string, split into words by the server by POSIX quoting (no variables, no shell)',
+      exclusive: ['cwd', 'env', 'label', 'output-limit', 'request-id', 'timeout'],
+    }),
+    wait: Flags.boolean({ summary: 'Wait until the job has ended, and exit with its code' }),
+  };
+
+  async run(): Promise<void> {
+    const { own, words } = splitCommand(this.argv);
+    const { flags } = await this.parse(Submit, own);
+    if (flags.command === undefined) assertCommand(words, 'submit');
+    const submission = flags.command === undefined ? submissionOf(words, flags) : undefined;
+    await using client = await this.connect(flags);
+    const job = submission === undefined ? await submitLine(client, flags.command ?? '') : (await client.submit(submission)).job;
+    if (!flags.wait) return this.printJob(job, flags, `Submitted job id: ${job.id}\n`);
+    if (flags.output === 'table' && !flags.quiet) await this.print(`Submitted job id: ${job.id}\n`);
+    const { job: ended } = await client.wait(job.id);
+    await this.printJob(ended, flags, `${jobSentence(ended)}\n`);
+    assertRan(ended);
+    process.exitCode = exitCodeOf(ended);
+  }
+}
+
+async function submitLine(client: WorkerClient, line: string): Promise<Job> {
+  return client.get(await client.submitCommand(line));
+}
