@@ -116,22 +116,18 @@ describe('a quiet job', () => {
     ['application/grpc', '/WorkerService/GetLogs'],
   ])('as %s %s: the headers come at once, and the stream outlives every idle limit [NET-4]', async (type, path) => {
     const keeper = bed.connect();
-    const id = await submit(keeper, 'sh', '-c', 'read line; echo heard', 'sh');
-    // Without input `read` ends at once: a job that is silent until it is told to speak is one that waits for a signal.
     const quiet = await submit(keeper, 'sh', '-c', 'trap "echo heard; exit 0" USR1; while :; do sleep 0.1; done');
     const session = connect(bed.url, { ca: bed.pki.ca.cert, cert: bed.owner.cert, key: bed.owner.key });
     const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type });
     stream.end(enveloped(quiet));
     const [headers] = (await within(5_000, 'headers of a quiet stream', once(stream, 'response'))) as [Record<string, unknown>];
     expect(headers).toMatchObject({ ':status': 200, 'content-type': type === 'application/grpc-web' ? 'application/grpc-web+proto' : type === 'application/grpc' ? 'application/grpc+proto' : type });
-    const closedAfter = openFor(stream, idleMs * 5);
-    expect(await closedAfter).toBe('open');
+    expect(await openFor(stream, idleMs * 5)).toBe('open');
     await keeper.jobs.signalJob({ id: quiet, signal: 'USR1' });
     let text = '';
     for await (const chunk of stream.setEncoding('latin1')) text += String(chunk);
     expect(text).toContain('heard');
     session.destroy();
-    await keeper.jobs.waitJob({ id });
   });
 
   it('over HTTP/1.1 too: headers at once, not cut, and the rest of it when it comes [NET-2] [NET-4]', async () => {
@@ -192,7 +188,7 @@ describe('GetLogs', () => {
 
 it('a stalled reader costs the server no memory and holds up no other reader [OUT-5]', async () => {
   const client = bed.connect();
-  const id = await submit(client, 'sh', '-c', 'head -c 50000000 /dev/zero');
+  const id = await submit(client, 'sh', '-c', 'head -c 20000000 /dev/zero');
   const session = connect(bed.url, { ca: bed.pki.ca.cert, cert: bed.owner.cert, key: bed.owner.key });
   const stalled = Array.from({ length: 20 }, () => {
     const stream = session.request({ ':method': 'POST', ':path': '/worker.v1.JobService/StreamOutput', 'content-type': 'application/grpc' });
@@ -201,7 +197,7 @@ it('a stalled reader costs the server no memory and holds up no other reader [OU
   });
   await Promise.all(stalled.map((stream) => once(stream, 'response')));
   const before = process.memoryUsage();
-  expect(bytesOf(await collect(client.jobs.streamOutput({ id, maxChunkBytes: 1_048_576 }))).length).toBe(50_000_000);
+  expect(bytesOf(await collect(client.jobs.streamOutput({ id, maxChunkBytes: 1_048_576 }))).length).toBe(20_000_000);
   const after = process.memoryUsage();
   expect(after.rss - before.rss).toBeLessThan(300 * 1024 * 1024);
   expect(bed.server.openCalls()).toBe(20);
