@@ -54,7 +54,7 @@ check: build ## Format, lint, types, boundaries, contracts, protocol, generated 
 
 .PHONY: bench
 bench: build ## The benchmarks, as ratios to a limit measured in the same run
-	@node --conditions=@worker/source packages/testing/src/bench/main.ts
+	@node --conditions=@worker/source packages/bench/src/main.ts
 
 .PHONY: format
 format: $(INSTALLED) ## Put every file in its format

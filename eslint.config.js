@@ -11,6 +11,8 @@ const mayImport = {
   server: ['core', 'protocol'],
   client: ['protocol'],
   cli: ['client', 'protocol'],
+  testing: ['protocol'],
+  bench: ['client', 'core', 'server', 'supervisor', 'protocol'],
 };
 
 const boundaries = Object.entries(mayImport).map(([name, names]) => ({

@@ -55,6 +55,7 @@ test('a job whose shim does not answer is not taken for LOST, nor does it hold u
     expect((await bed.owner.jobs.getJob({ id: job.id })).job?.state).toBeOneOf([JobState.QUEUED, JobState.RUNNING]);
   } finally {
     process.kill(job.supervisors.shim, 'SIGCONT');
+    await bed.server.ready;
   }
   await expectUntouched(job);
 });

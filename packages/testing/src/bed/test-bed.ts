@@ -114,10 +114,11 @@ export class TestBed implements AsyncDisposable {
     return job;
   }
 
-  /** kill -9, and another server on the same port and state. */
+  /** kill -9, and another server on the same port and state; resolves when that is ready. */
   async killAndRestart(): Promise<void> {
     await this.server.kill('SIGKILL');
-    this.server = await this.server.restart();
+    this.server = new ServerProcess(this.server.options);
+    await this.server.ready;
   }
 
   /** Ends every job and the server, and fails when a process is left; cleans up in any case. */
