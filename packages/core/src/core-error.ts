@@ -28,3 +28,8 @@ export class CoreError extends Error {
     if (options.field !== undefined) this.field = options.field;
   }
 }
+
+/** What everything answers after the runner was closed. */
+export function closedError(): CoreError {
+  return new CoreError('closed', 'the job runner is closed');
+}

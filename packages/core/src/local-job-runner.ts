@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
-import { CoreError } from './core-error.ts';
+import { closedError, CoreError } from './core-error.ts';
 import type { Job } from './job/job.ts';
 import type { FinalState } from './job/job-state.ts';
 import { hasEnded } from './job/job-state.ts';
 import { NO_OUTPUT } from './job/state-of-result.ts';
 import type { JobEvent } from './job/transition.ts';
 import { transition } from './job/transition.ts';
-import type { Capability, JobRunner, ListOptions, LogEvent, OutputEvent, OutputOptions, StopOptions, SubmitOptions, WaitOptions } from './job-runner.ts';
+import type {
+  Capability,
+  JobRunner,
+  ListOptions,
+  LogEvent,
+  OutputEvent,
+  OutputOptions,
+  StopOptions,
+  SubmitOptions,
+  WaitOptions,
+} from './job-runner.ts';
 import { capabilities } from './capabilities.ts';
 import { LaunchGate } from './launch/launch-gate.ts';
 import type { Launcher } from './launch/launcher.ts';
@@ -18,6 +28,7 @@ import { endedSource, liveSource } from './output/output-source.ts';
 import { resolveOutput } from './output/resolve-output.ts';
 import { listJobs } from './record/list-jobs.ts';
 import type { JobStore, StoredJob } from './record/job-store.ts';
+import { stopAll } from './stop/stop-all.ts';
 import { resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
 import type { JobUser } from './submit/base-environment.ts';
 import { jobEnvironment } from './submit/base-environment.ts';
@@ -48,6 +59,7 @@ export class LocalJobRunner implements JobRunner {
   readonly #paths: SocketPaths;
   readonly #gate = new LaunchGate(ORDERS_AT_ONCE);
   readonly #live = new Map<string, LiveJob>();
+  readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
 
@@ -99,12 +111,8 @@ export class LocalJobRunner implements JobRunner {
     this.#checkOpen();
     using limit = new WaitLimit(options);
     const job = this.#live.get(id);
-    if (job === undefined) return this.#stored(id);
-    while (!hasEnded(job.state) && !limit.isOver) {
-      await job.changes.wait(limit.signal).catch((error: unknown) => {
-        if (!limit.isOver) throw error;
-      });
-    }
+    if (job === undefined) return await this.#stored(id);
+    while (!hasEnded(job.state) && !limit.isOver) await limit.waitFor(job.changes);
     return job.snapshot();
   }
 
@@ -113,9 +121,10 @@ export class LocalJobRunner implements JobRunner {
     const request = resolveStop(options);
     const job = this.#live.get(id);
     if (job === undefined) return { job: await this.#stored(id), survivingPids: [] };
-    if (job.ordered) await stopJob(job, request);
+    let survivingPids: readonly number[] = [];
+    if (job.ordered) survivingPids = await stopJob(job, request);
     else await this.#cancel(job, 'cancelled', request.requestedBy);
-    return { job: job.snapshot(), survivingPids: hasEnded(job.state) ? [] : job.survivingPids };
+    return { job: job.snapshot(), survivingPids };
   }
 
   async signal(id: string, signal: string): Promise<Job> {
@@ -140,7 +149,16 @@ export class LocalJobRunner implements JobRunner {
       const source = await this.#source(id);
       yield* followOutput(source, { ...resolved, path: join(this.#parts.jobsDirectory, id, 'output') }, signal);
     };
-    return { [Symbol.asyncIterator]: () => new AbortableIterator((signal) => open.call(this, signal), options.signal) };
+    return {
+      [Symbol.asyncIterator]: () => {
+        const iterator = new AbortableIterator((signal) => open.call(this, signal), {
+          ...(options.signal === undefined ? {} : { signal: options.signal }),
+          onDone: () => this.#iterators.delete(iterator),
+        });
+        this.#iterators.add(iterator);
+        return iterator;
+      },
+    };
   }
 
   capabilities(): readonly Capability[] {
@@ -157,24 +175,23 @@ export class LocalJobRunner implements JobRunner {
     return this.close();
   }
 
-  /** Takes up a job that another process had accepted. Resolves when it is known whether it runs, has ended, or was started now; never rejects. */
+  /**
+   * Takes up a job that another process had accepted. Resolves when it is known whether it runs, has ended, or was started now. Rejects when its directory cannot be
+   * looked at: whether it was ever started must not be guessed.
+   */
   async resume(stored: StoredJob): Promise<void> {
     const job = new LiveJob(stored);
     // An earlier launcher may be starting it at this moment, so that no cancellation here could be sure.
     job.ordered = true;
     this.#live.set(job.id, job);
-    try {
-      // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
-      if (!this.#watcher.wasStarted(job)) {
-        await this.#start(job);
-        return;
-      }
-    } catch (error) {
-      this.#parts.log({ level: 'error', message: 'the directory of a job cannot be looked at; its shim is looked for', jobId: job.id, error });
+    // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
+    if (!this.#watcher.wasStarted(job)) {
+      await this.#start(job);
+      return;
     }
     await new Promise<void>((resolve) => void this.#watcher.watch(job, resolve));
     // What it ended as is stored before the runner is open.
-    while (job.ending && !hasEnded(job.state)) await job.changes.wait().catch(() => (job.ending = false));
+    while (job.ending && !hasEnded(job.state)) await job.changes.wait();
   }
 
   /** Orders the job and follows it to its end. Never rejects. */
@@ -197,7 +214,8 @@ export class LocalJobRunner implements JobRunner {
       void this.#watcher.watch(job);
     } catch (error) {
       // Closed meanwhile: whoever opens the directory next takes the job up.
-      if (!(error instanceof CoreError && error.code === 'closed')) this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
+      if (!(error instanceof CoreError && error.code === 'closed'))
+        this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
     } finally {
       this.#gate.leave();
     }
@@ -209,7 +227,8 @@ export class LocalJobRunner implements JobRunner {
     const state = { kind: 'stopped', reason, ...endedBy, endedAt: new Date(), output: NO_OUTPUT } as const;
     if (!job.ending) {
       const isStored = await this.#end(job, { kind: 'ended', state });
-      if (!isStored) throw new CoreError('unavailable', 'the cancellation cannot be stored: the job may start when the server is started again');
+      if (!isStored)
+        throw new CoreError('unavailable', 'the cancellation cannot be stored: the job may start when the server is started again');
     }
     while (!hasEnded(job.state)) await job.changes.wait();
   }
@@ -261,28 +280,17 @@ export class LocalJobRunner implements JobRunner {
   }
 
   async #close(stopJobs: boolean): Promise<void> {
-    if (stopJobs) await this.#stopAll();
+    if (stopJobs) await stopAll(this.#live.values(), (job) => this.#cancel(job, 'shutdown', ''), this.#parts.log);
     this.#closed.abort();
     const error = closedError();
     for (const job of this.#live.values()) {
       job.changes.fail(error);
       job.outputMoves.fail(error);
     }
+    for (const iterator of this.#iterators) iterator.abort(error);
     this.#watcher.close();
     await Promise.all([this.#parts.launcher.close(), this.#parts.store.close()]);
     this.#paths.close();
     this.#live.clear();
   }
-
-  async #stopAll(): Promise<void> {
-    const request = { graceMs: 0, signal: resolveSignal('SIGKILL'), shutdown: true, requestedBy: '' };
-    const stopped = [...this.#live.values()].map((job) => (job.ordered ? stopJob(job, request) : this.#cancel(job, 'shutdown', '')));
-    for (const outcome of await Promise.allSettled(stopped)) {
-      if (outcome.status === 'rejected') this.#parts.log({ level: 'error', message: 'a job could not be stopped', error: outcome.reason });
-    }
-  }
-}
-
-function closedError(): CoreError {
-  return new CoreError('closed', 'the job runner is closed');
 }

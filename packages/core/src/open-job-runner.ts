@@ -21,7 +21,12 @@ const DEFAULT_OUTPUT_BYTES = 4 * 1024 ** 3;
  */
 export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
   const stateDir = checkText(options.stateDir, 'stateDir');
-  const defaultOutputBytes = checkInteger(options.defaultOutputBytes ?? DEFAULT_OUTPUT_BYTES, 'defaultOutputBytes', 1, Number.MAX_SAFE_INTEGER);
+  const defaultOutputBytes = checkInteger(
+    options.defaultOutputBytes ?? DEFAULT_OUTPUT_BYTES,
+    'defaultOutputBytes',
+    1,
+    Number.MAX_SAFE_INTEGER,
+  );
   const log = options.log ?? ((): void => undefined);
   const binary = options.supervisorPath ?? supervisor();
   const directory = await prepareStateDirectory(stateDir);
@@ -33,7 +38,8 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
     runner = opened;
     await recoverJobs(store, (job) => opened.resume(job));
     findStrays(directory.jobs, store, log).catch((error: unknown) => {
-      if (!(error instanceof CoreError && error.code === 'closed')) log({ level: 'warn', message: 'the job directories cannot be looked through', error });
+      if (!(error instanceof CoreError && error.code === 'closed'))
+        log({ level: 'warn', message: 'the job directories cannot be looked through', error });
     });
     return opened;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
-import type { JobRunner, OutputEvent } from '@worker/core';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { JobRunner } from '@worker/core';
 import { lines } from '@worker/core';
 import { expect, test } from 'vitest';
 import { Bed, eventually } from './support/bed.ts';
@@ -11,13 +11,20 @@ const MIB = 1024 * 1024;
 test('[OUT-1] [OUT-2] [OUT-3] 64 MiB of random bytes are identical for ten readers that join at random', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const { job } = await runner.submit({ argv: ['sh', '-c', 'head -c 67108864 /dev/urandom | tee /dev/stderr | sha256sum'], limits: { outputBytes: 1024 * MIB } });
+  const { job } = await runner.submit({
+    argv: ['sh', '-c', 'head -c 67108864 /dev/urandom | tee /dev/stderr | sha256sum'],
+    limits: { outputBytes: 1024 * MIB },
+  });
   const readers = Array.from({ length: 10 }, async (_, index) => {
     // From the first byte on, but at ten times of the job's life.
-    await eventually('the job has got so far', async () => {
-      const { state } = await runner.get(job.id);
-      return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= index * 6 * MIB);
-    }, 60_000);
+    await eventually(
+      'the job has got so far',
+      async () => {
+        const { state } = await runner.get(job.id);
+        return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= index * 6 * MIB);
+      },
+      60_000,
+    );
     return collect(runner.output(job.id, { maxChunkBytes: [MIB, 65_536, 1000][index % 3] ?? 1 }));
   });
   for (const { stdout, stderr, both, end } of await Promise.all(readers)) {
@@ -58,7 +65,10 @@ test('[OUT-2] without following, a reader gets all that exists now, and the end 
 test('[OUT-6] beyond the limit is a gap of exact length, and offsets and the end still count every byte', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const { job } = await runner.submit({ argv: ['sh', '-c', 'head -c 300000 /dev/zero; head -c 50000 /dev/zero >&2'], limits: { outputBytes: 100_000 } });
+  const { job } = await runner.submit({
+    argv: ['sh', '-c', 'head -c 300000 /dev/zero; head -c 50000 /dev/zero >&2'],
+    limits: { outputBytes: 100_000 },
+  });
   const { both, gaps, end } = await collect(runner.output(job.id));
   expect(both.length).toBe(100_000);
   expect(gaps.reduce((sum, gap) => sum + gap.length, 0)).toBe(250_000);
@@ -118,6 +128,23 @@ test('[OUT-5] a reader that was aborted while nobody pulled lets go of its file,
   expect(await iterator.next()).toEqual({ done: true, value: undefined });
 });
 
+test('[OUT-10] twenty followers of a silent job cost no CPU and wake nobody', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 1.5'] });
+  await firstBytes(runner, job.id, 4);
+  const followers = Array.from({ length: 20 }, () => collect(runner.output(job.id)));
+  await eventually('all of them wait', () => openOutputs(bed) === 20);
+  const supervisors = bed.processes().filter(({ command }) => command.includes('supervisor'));
+  const before = process.cpuUsage();
+  const switches = supervisors.map(({ pid }) => contextSwitches(pid));
+  await runner.wait(job.id, { timeoutMs: 1000 });
+  const { user, system } = process.cpuUsage(before);
+  expect(user + system).toBeLessThan(100_000);
+  expect(supervisors.map(({ pid }) => contextSwitches(pid))).toEqual(switches);
+  for (const { end } of await Promise.all(followers)) expect(end.complete).toBe(true);
+});
+
 test('[OUT-5] a reader that stands still holds back neither the job nor another reader', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
@@ -132,7 +159,9 @@ test('[OUT-5] a reader that stands still holds back neither the job nor another 
 test('[OUT-9] the lines of a live job come as they are completed, CR, NUL and a last line without a newline among them', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const { job } = await runner.submit({ argv: ['sh', '-c', String.raw`printf 'a\r\nb\0c\n\nhalf'; printf 'err\n' >&2; sleep 0.05; printf ' whole\nlast'`] });
+  const { job } = await runner.submit({
+    argv: ['sh', '-c', String.raw`printf 'a\r\nb\0c\n\nhalf'; printf 'err\n' >&2; sleep 0.05; printf ' whole\nlast'`],
+  });
   const found: string[] = [];
   for await (const event of lines(runner.output(job.id))) if (event.kind === 'line') found.push(Buffer.from(event.data).toString());
   expect([...found].sort()).toEqual(['', 'a\r', 'b\0c', 'err', 'half whole', 'last']);
@@ -143,7 +172,11 @@ test('[SUB-5] a wrong option of a reader is refused at the first pull, and an un
   await using bed = new Bed();
   const runner = await bed.open();
   const { job } = await runner.submit({ argv: ['true'] });
-  for (const [options, field] of [[{ offset: -1 }, 'offset'], [{ maxChunkBytes: 0 }, 'maxChunkBytes'], [{ maxChunkBytes: MIB + 1 }, 'maxChunkBytes']] as const) {
+  for (const [options, field] of [
+    [{ offset: -1 }, 'offset'],
+    [{ maxChunkBytes: 0 }, 'maxChunkBytes'],
+    [{ maxChunkBytes: MIB + 1 }, 'maxChunkBytes'],
+  ] as const) {
     await expect(collect(runner.output(job.id, options))).rejects.toMatchObject({ code: 'invalid-argument', field });
   }
   await expect(collect(runner.output('../../etc'))).rejects.toMatchObject({ code: 'not-found' });
@@ -152,11 +185,15 @@ test('[SUB-5] a wrong option of a reader is refused at the first pull, and an un
 /** Follows a job until so many bytes came. */
 async function firstBytes(runner: JobRunner, id: string, bytes: number): Promise<void> {
   let seen = 0;
-  for await (const event of runner.output(id) as AsyncIterable<OutputEvent>) {
+  for await (const event of runner.output(id)) {
     if (event.kind === 'chunk') seen += event.data.length;
     if (seen >= bytes) return;
   }
   throw new Error('the job ended early');
+}
+
+function contextSwitches(pid: number): number {
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
 }
 
 function openOutputs(bed: Bed): number {

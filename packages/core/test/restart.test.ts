@@ -21,7 +21,12 @@ test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: n
     const program = startProgram('submit-until-killed', bed.stateDir, String(round), script);
     // Every other time at any instant, that of its start and of its recovery among them; else with jobs under way.
     if (round % 2 === 0) await pause(Math.random() * 500);
-    else await eventually('it has asked for so many jobs', () => program.output().split('asked').length > Math.ceil(Math.random() * 30), 20_000);
+    else
+      await eventually(
+        'it has asked for so many jobs',
+        () => program.output().split('asked').length > Math.ceil(Math.random() * 30),
+        20_000,
+      );
     program.child.kill('SIGKILL');
     expect(await program.ended).toBe('SIGKILL');
     for (const line of program.output().split('\n').slice(0, -1)) {
@@ -33,7 +38,10 @@ test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: n
   const runner = await bed.open();
   // A client that got no answer asks again.
   for (const requestId of asked) {
-    const { job, existing } = await runner.submit({ argv: ['sh', '-c', script, 'sh', String(Number(requestId.split('-')[1]) % 5)], requestId });
+    const { job, existing } = await runner.submit({
+      argv: ['sh', '-c', script, 'sh', String(Number(requestId.split('-')[1]) % 5)],
+      requestId,
+    });
     if (accepted.has(requestId)) expect({ id: job.id, existing }).toEqual({ id: accepted.get(requestId), existing: true });
     accepted.set(requestId, job.id);
   }
@@ -41,7 +49,10 @@ test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: n
   const whole = Array.from({ length: 10 }, (_, line) => `line ${line}\n`).join('');
   for (const [requestId, id] of accepted) {
     const { stdout, end } = await collect(runner.output(id));
-    expect(end.job.state, requestId).toMatchObject({ kind: 'completed', exit: { kind: 'code', code: Number(requestId.split('-')[1]) % 5 } });
+    expect(end.job.state, requestId).toMatchObject({
+      kind: 'completed',
+      exit: { kind: 'code', code: Number(requestId.split('-')[1]) % 5 },
+    });
     expect(stdout.toString()).toBe(whole);
     expect(end.complete).toBe(true);
   }
@@ -54,7 +65,8 @@ test('[RUN-2] kill -9 of the launcher, again and again, loses no job and starts 
   const ran = bed.path('ran');
   const ids: Promise<string>[] = [];
   for (let round = 0; round < 10; round += 1) {
-    for (let index = 0; index < 20; index += 1) ids.push(runner.submit({ argv: ['sh', '-c', `echo $WORKER_JOB_ID >> ${ran}`] }).then(({ job }) => job.id));
+    for (let index = 0; index < 20; index += 1)
+      ids.push(runner.submit({ argv: ['sh', '-c', `echo $WORKER_JOB_ID >> ${ran}`] }).then(({ job }) => job.id));
     const launcher = await pidOf(bed, /supervisor launcher --state-dir/);
     await Promise.race(ids.slice(-20));
     process.kill(launcher, 'SIGKILL');
@@ -99,7 +111,11 @@ test('[RUN-1] [RUN-4] a job that ended while no server ran keeps its result; one
   bytes[20] = (bytes[20] ?? 0) ^ 1;
   writeFileSync(result, bytes);
   const second = await bed.open();
-  expect((await second.get(ending.id)).state).toMatchObject({ kind: 'completed', exit: { code: 3 }, output: { produced: 4, complete: true } });
+  expect((await second.get(ending.id)).state).toMatchObject({
+    kind: 'completed',
+    exit: { code: 3 },
+    output: { produced: 4, complete: true },
+  });
   expect((await second.get(victim.id)).state.kind).toBe('lost');
   expect((await second.get(damaged.id)).state.kind).toBe('lost');
   expect((await collect(second.output(damaged.id))).stdout.toString()).toBe('end\n');
@@ -111,10 +127,62 @@ test('[SUB-1] an intent that was never started is started by whoever opens the d
   const id = '01900000-0000-7000-8000-000000000001';
   const store = await SqliteJobStore.open(bed.stateDir);
   const limits = { wallTimeMs: 0, outputBytes: 100, outputAction: 'truncate' } as const;
-  await store.insert({ id, owner: '', createdAt: new Date(), digest: '', spec: { argv: ['echo', 'late'], env: {}, cwd: '', limits, labels: {}, requestId: '' } });
+  await store.insert({
+    id,
+    owner: '',
+    createdAt: new Date(),
+    digest: '',
+    spec: { argv: ['echo', 'late'], env: {}, cwd: '', limits, labels: {}, requestId: '' },
+  });
   await store.close();
   const runner = await bed.open();
   expect((await collect(runner.output(id))).stdout.toString()).toBe('late\n');
+});
+
+test('[JOB-3] whoever is told of an end and dies at that moment leaves it stored', async () => {
+  await using bed = new Bed();
+  const program = startProgram('wait-and-die', bed.stateDir);
+  expect(await program.ended).toBe('SIGKILL');
+  const store = await SqliteJobStore.open(bed.stateDir);
+  try {
+    const { jobs } = await store.list({ limit: 9 });
+    expect(jobs).toMatchObject([{ state: { kind: 'completed', exit: { kind: 'code', code: 9 } } }]);
+  } finally {
+    await store.close();
+  }
+});
+
+test('[RUN-4] [KILL-2] a shim that is stopped is not dead: a stop answers in time, the job is not lost, and ends when the shim goes on', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const job = await startReady(runner);
+  const shim = await shimOf(bed, job);
+  process.kill(shim, 'SIGSTOP');
+  const begin = performance.now();
+  const answer = await runner.stop(job.id);
+  expect(performance.now() - begin).toBeLessThan(1000);
+  expect(answer.job.state.kind).toBe('running');
+  process.kill(shim, 'SIGCONT');
+  expect((await runner.wait(job.id)).state).toMatchObject({ kind: 'stopped', reason: 'stop-requested' });
+});
+
+test('[KILL-2] [SUB-2] while the launcher hangs, what it has not heard of is cancelled at once, and what it may start is stopped when it does', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const launcher = await pidOf(bed, /supervisor launcher --state-dir/);
+  process.kill(launcher, 'SIGSTOP');
+  const ran = bed.path('ran');
+  const jobs = await Promise.all(
+    Array.from({ length: 100 }, async () => (await runner.submit({ argv: ['sh', '-c', `sleep 60; echo x >> ${ran}`] })).job),
+  );
+  const begin = performance.now();
+  const stopped = await Promise.all(jobs.map(({ id }) => runner.stop(id)));
+  expect(performance.now() - begin).toBeLessThan(1500);
+  expect(new Set(stopped.map(({ job }) => (job.state.kind === 'stopped' ? job.state.reason : job.state.kind)))).toEqual(
+    new Set(['cancelled', 'queued']),
+  );
+  process.kill(launcher, 'SIGCONT');
+  for (const { id } of jobs) expect((await runner.wait(id)).state).toMatchObject({ kind: 'stopped' });
 });
 
 test('[RUN-6] a program that closes its runner leaves by itself, though a job still runs', async () => {

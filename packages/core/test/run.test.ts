@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasEnded } from '@worker/core';
 import { expect, test } from 'vitest';
-import { Bed } from './support/bed.ts';
+import { Bed, eventually } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 
 test('[OUT-1] [OUT-3] what a job writes comes out, stream by stream, and the end says how it ended', async () => {
@@ -13,7 +13,11 @@ test('[OUT-1] [OUT-3] what a job writes comes out, stream by stream, and the end
   expect(job).toMatchObject({ owner: 'me', state: { kind: 'queued' } });
   const { stdout, stderr, end } = await collect(runner.output(job.id));
   expect([stdout.toString(), stderr.toString()]).toEqual(['out', 'err']);
-  expect(end).toMatchObject({ complete: true, length: 6, job: { state: { kind: 'completed', reason: 'exited', exit: { kind: 'code', code: 0 } } } });
+  expect(end).toMatchObject({
+    complete: true,
+    length: 6,
+    job: { state: { kind: 'completed', reason: 'exited', exit: { kind: 'code', code: 0 } } },
+  });
   expect(await runner.get(job.id)).toEqual(end.job);
 });
 
@@ -23,7 +27,11 @@ test('[JOB-2] an exit code and a signal are told apart', async () => {
   const ended = async (argv: string[]) => (await runner.wait((await runner.submit({ argv })).job.id)).state;
   expect(await ended(['sh', '-c', 'exit 7'])).toMatchObject({ kind: 'completed', reason: 'exited', exit: { kind: 'code', code: 7 } });
   expect(await ended(['sh', '-c', 'exit 143'])).toMatchObject({ kind: 'completed', reason: 'exited', exit: { kind: 'code', code: 143 } });
-  expect(await ended(['sh', '-c', 'kill -9 $$'])).toMatchObject({ kind: 'completed', reason: 'signaled', exit: { kind: 'signal', signal: 9 } });
+  expect(await ended(['sh', '-c', 'kill -9 $$'])).toMatchObject({
+    kind: 'completed',
+    reason: 'signaled',
+    exit: { kind: 'signal', signal: 9 },
+  });
 });
 
 test('[SUB-6] a program that cannot be started makes a failed job that says which step failed and why', async () => {
@@ -40,8 +48,14 @@ test('[SUB-6] a program that cannot be started makes a failed job that says whic
     expect(end).toMatchObject({ length: 0, complete: true });
     return end.job.state;
   };
-  expect(await failure({ argv: ['no-such-program-at-all'] })).toMatchObject({ kind: 'failed', failure: { stage: 'exec', errno: 2, subject: 'no-such-program-at-all' } });
-  expect(await failure({ argv: ['true'], cwd: bed.path('nowhere') })).toMatchObject({ kind: 'failed', failure: { stage: 'chdir', errno: 2, subject: bed.path('nowhere') } });
+  expect(await failure({ argv: ['no-such-program-at-all'] })).toMatchObject({
+    kind: 'failed',
+    failure: { stage: 'exec', errno: 2, subject: 'no-such-program-at-all' },
+  });
+  expect(await failure({ argv: ['true'], cwd: bed.path('nowhere') })).toMatchObject({
+    kind: 'failed',
+    failure: { stage: 'chdir', errno: 2, subject: bed.path('nowhere') },
+  });
   expect(await failure({ argv: [noBit] })).toMatchObject({ kind: 'failed', failure: { stage: 'exec', errno: 13, subject: noBit } });
   expect(await failure({ argv: [noFormat] })).toMatchObject({ kind: 'failed', failure: { stage: 'exec', errno: 8 } });
 });
@@ -107,7 +121,11 @@ test('[JOB-5] lists are newest first, whole over their pages, and hold what the 
   const runner = await bed.open();
   const ids: string[] = [];
   for (let index = 0; index < 7; index += 1) {
-    const { job } = await runner.submit({ argv: ['true'], owner: index === 6 ? 'you' : 'me', labels: { parity: index % 2 === 0 ? 'even' : 'odd' } });
+    const { job } = await runner.submit({
+      argv: ['true'],
+      owner: index === 6 ? 'you' : 'me',
+      labels: { parity: index % 2 === 0 ? 'even' : 'odd' },
+    });
     ids.push(job.id);
   }
   const sleeper = (await runner.submit({ argv: ['sleep', '60'], owner: 'me' })).job.id;
@@ -121,16 +139,15 @@ test('[JOB-5] lists are newest first, whole over their pages, and hold what the 
   } while (pageToken !== undefined);
   expect(pages).toEqual([ids.slice(2, 6).reverse(), ids.slice(0, 2).reverse()]);
   expect((await runner.list({ labels: { parity: 'odd' } })).jobs.map(({ id }) => id)).toEqual([ids[5], ids[3], ids[1]]);
-  const started = new Promise<void>((resolve) => {
-    const look = async (): Promise<void> => ((await runner.get(sleeper)).state.kind === 'running' ? resolve() : void setImmediate(look));
-    void look();
-  });
-  await started;
+  await eventually('the sleeper runs', async () => (await runner.get(sleeper)).state.kind === 'running');
   expect((await runner.list({ states: ['running'] })).jobs.map(({ id }) => id)).toEqual([sleeper]);
   expect((await runner.list({ states: ['queued'] })).jobs).toEqual([]);
   const { nextPageToken } = await runner.list({ pageSize: 1 });
   for (const wrong of ['', 'x', nextPageToken?.slice(1), `${nextPageToken}x`]) {
-    await expect(runner.list({ pageToken: wrong ?? '' }), wrong ?? '').rejects.toMatchObject({ code: 'invalid-argument', field: 'pageToken' });
+    await expect(runner.list({ pageToken: wrong ?? '' }), wrong ?? '').rejects.toMatchObject({
+      code: 'invalid-argument',
+      field: 'pageToken',
+    });
   }
   await expect(runner.list({ owner: 'me', pageToken: nextPageToken ?? '' })).rejects.toMatchObject({ code: 'invalid-argument' });
 });
@@ -148,11 +165,25 @@ test('[JOB-4] everything answers closed after close, and what waits is told', as
   const runner = await bed.open();
   const { job } = await runner.submit({ argv: ['sleep', '60'] });
   const iterator = runner.output(job.id)[Symbol.asyncIterator]();
-  const waiting = [runner.wait(job.id), iterator.next(), runner.stop(job.id, { graceMs: 3_600_000, signal: 'SIGWINCH' })].map((each) => each.catch((error: unknown) => error));
+  const waiting = [runner.wait(job.id), iterator.next(), runner.stop(job.id, { graceMs: 3_600_000, signal: 'SIGWINCH' })].map((each) =>
+    each.catch((error: unknown) => error),
+  );
   await runner.get(job.id);
+  const echo = (await runner.submit({ argv: ['echo', 'one'] })).job;
+  await runner.wait(echo.id);
+  const idle = runner.output(echo.id)[Symbol.asyncIterator]();
+  await idle.next();
   await runner.close();
+  await expect(idle.next()).rejects.toMatchObject({ code: 'closed' });
   for (const each of waiting) expect(await each).toMatchObject({ code: 'closed' });
-  for (const call of [runner.submit({ argv: ['true'] }), runner.get(job.id), runner.list(), runner.wait(job.id), runner.stop(job.id), runner.signal(job.id, 'HUP')]) {
+  for (const call of [
+    runner.submit({ argv: ['true'] }),
+    runner.get(job.id),
+    runner.list(),
+    runner.wait(job.id),
+    runner.stop(job.id),
+    runner.signal(job.id, 'HUP'),
+  ]) {
     await expect(call).rejects.toMatchObject({ code: 'closed' });
   }
   await runner.close();

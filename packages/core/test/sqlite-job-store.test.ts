@@ -26,7 +26,11 @@ test('[SUB-1] when the disk refuses a write, nothing is acknowledged any more, r
   await using bed = new Bed();
   const program = startProgram('fill-store', bed.path('store'));
   expect(await program.ended).toBe(0);
-  const { acknowledged, refusals, readable } = JSON.parse(program.output()) as { acknowledged: string[]; refusals: string[]; readable: boolean };
+  const { acknowledged, refusals, readable } = JSON.parse(program.output()) as {
+    acknowledged: string[];
+    refusals: string[];
+    readable: boolean;
+  };
   expect(acknowledged.length).toBeGreaterThan(0);
   expect(new Set(refusals)).toEqual(new Set(['unavailable']));
   expect(readable).toBe(true);

@@ -6,7 +6,10 @@ test('[WHO-6] a state directory that others may enter, or that is none, is refus
   await using bed = new Bed();
   mkdirSync(bed.path('open'), { mode: 0o700 });
   chmodSync(bed.path('open'), 0o750);
-  await expect(bed.open({ stateDir: bed.path('open') })).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('0700') as string });
+  await expect(bed.open({ stateDir: bed.path('open') })).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('0700') as string,
+  });
   mkdirSync(bed.path('real'), { mode: 0o700 });
   symlinkSync(bed.path('real'), bed.path('link'));
   await expect(bed.open({ stateDir: bed.path('link') })).rejects.toMatchObject({ code: 'unavailable' });

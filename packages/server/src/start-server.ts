@@ -10,6 +10,7 @@ import { Listener } from './listen/listener.ts';
 import { OpenConnections } from './listen/open-connections.ts';
 import { closeAfterResponse, sendHeaders } from './listen/respond.ts';
 import type { ServerIdentity } from './listen/tls-options.ts';
+import { limitWarnings } from './log/limit-warnings.ts';
 import type { Log } from './log/log.ts';
 import { addRoutes } from './rpc/routes.ts';
 import { admittedKey, OpenCalls, runOn } from './rpc/run-call.ts';
@@ -59,7 +60,7 @@ const defaultOutputBytes = 4 * 1024 ** 3;
 /** Starts the server; resolves when it accepts connections. Errors: those of `openJobRunner`, of the certificates, of listening. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
-  const log = options.log ?? (() => undefined);
+  const log = limitWarnings(options.log ?? (() => undefined));
   const outputBytes = options.defaultOutputBytes ?? defaultOutputBytes;
   const runner = await openJobRunner({
     stateDir: options.stateDir,
@@ -77,7 +78,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   }
 }
 
-async function serve(runner: JobRunner, options: StartServerOptions, limits: ListenLimits, outputBytes: number, log: Log): Promise<RunningServer> {
+async function serve(
+  runner: JobRunner,
+  options: StartServerOptions,
+  limits: ListenLimits,
+  outputBytes: number,
+  log: Log,
+): Promise<RunningServer> {
   const policy = new Policy(options.rolesOf ?? (() => ['owner']));
   const hosts = new HostAddresses(options.resolve);
   const connections = new OpenConnections(limits);

@@ -1,7 +1,7 @@
-import type { DescMethod, DescMessage } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import { ConnectError, type Transport } from '@connectrpc/connect';
-import { JobService, WorkerService } from '@worker/protocol';
+import { JobService, JobState, WorkerService } from '@worker/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workerServices } from '../src/rpc/worker-service-paths.ts';
 import { Bed } from './bed/bed.ts';
@@ -35,7 +35,7 @@ const variants: Readonly<Record<string, Record<string, unknown>[]>> = {
   'JobService/WaitJob': [{ timeout: { seconds: 0n } }, { timeout: { seconds: -1n } }],
 };
 const unknown = '01890a5d-ac96-774b-bcce-b302099a8057';
-const methods = [JobService, ...workerServices].flatMap(({ methods: all }) => all as DescMethod[]);
+const methods = [JobService, ...workerServices].flatMap<DescMethod>(({ methods: all }) => all);
 const takesId = methods.filter((method) => rows[nameOf(method)] !== 'none');
 
 let bed: Bed;
@@ -60,36 +60,50 @@ it('every RPC of every service has its row in this table [WHO-4]', () => {
 });
 
 describe.each(takesId.map((method) => [`${method.parent.typeName}/${method.name}`, method] as const))('%s', (_, method) => {
-  it.each(['grpc', 'grpc-web', 'connect'] as const)('answers for the job of another exactly as for one that does not exist, over %s [WHO-4] [NET-6]', async (wire) => {
-    const { transport } = bed.connect(wire, await bed.pki.client('other@example.com'));
-    const row = rows[nameOf(method)];
-    if (row === undefined || row === 'none') throw new Error('the table has no request for it');
-    for (const variant of [{}, ...(variants[nameOf(method)] ?? [])]) {
-      const answers = await Promise.all([unknown, running, ended, running.toUpperCase()].map((id) => answerOf(transport, method, { ...row(id), ...variant })));
-      const [first] = answers;
-      expect(first?.code).toBeGreaterThan(0);
-      expect(first?.details.length).toBeGreaterThan(0);
-      for (const answer of answers) expect(answer).toEqual(first);
-    }
-    expect(await answerOf(transport, method, row(unknown))).toMatchObject({ code: 5, message: 'no such job' });
-  });
+  it.each(['grpc', 'grpc-web', 'connect'] as const)(
+    'answers for the job of another exactly as for one that does not exist, over %s [WHO-4] [NET-6]',
+    async (wire) => {
+      const { transport } = bed.connect(wire, await bed.pki.client('other@example.com'));
+      const row = rows[nameOf(method)];
+      if (row === undefined || row === 'none') throw new Error('the table has no request for it');
+      for (const variant of [{}, ...(variants[nameOf(method)] ?? [])]) {
+        const answers = await Promise.all(
+          [unknown, running, ended, running.toUpperCase()].map((id) => answerOf(transport, method, { ...row(id), ...variant })),
+        );
+        const [first] = answers;
+        expect(first?.code).toBeGreaterThan(0);
+        expect(first?.details.length).toBeGreaterThan(0);
+        for (const answer of answers) expect(answer).toEqual(first);
+      }
+      expect(await answerOf(transport, method, row(unknown))).toMatchObject({ code: 5, message: 'no such job' });
+    },
+  );
 
-  it.each(['', 'x', '../../etc/passwd', `${unknown}\n`, `${unknown}0`, '{01890a5d-ac96-774b-bcce-b302099a8057}', 'é'])('refuses the id %j as no id [SUB-5]', async (id) => {
-    const row = rows[nameOf(method)];
-    if (row === undefined || row === 'none') throw new Error('the table has no request for it');
-    expect(await answerOf(bed.connect().transport, method, row(id))).toMatchObject({ code: 3, message: expect.stringMatching(/^id must be/) as string });
-  });
+  it.each(['', 'x', '../../etc/passwd', `${unknown}\n`, `${unknown}0`, '{01890a5d-ac96-774b-bcce-b302099a8057}', 'é'])(
+    'refuses the id %j as no id [SUB-5]',
+    async (id) => {
+      const row = rows[nameOf(method)];
+      if (row === undefined || row === 'none') throw new Error('the table has no request for it');
+      expect(await answerOf(bed.connect().transport, method, row(id))).toMatchObject({
+        code: 3,
+        message: expect.stringMatching(/^id must be/) as string,
+      });
+    },
+  );
 });
 
 describe.each(methods.map((method) => [`${method.parent.typeName}/${method.name}`, method] as const))('%s', (_, method) => {
-  it.each(['grpc', 'grpc-web', 'connect'] as const)('is denied to a principal without a role and to a certificate without a principal, over %s [WHO-5]', async (wire) => {
-    const row = rows[nameOf(method)];
-    const request = row === undefined || row === 'none' ? {} : row(running);
-    const denied = bed.connect(wire, await bed.pki.client('denied@example.com'));
-    const nobody = bed.connect(wire, await bed.pki.issue({ commonNames: ['nobody'] }));
-    expect(await answerOf(denied.transport, method, request)).toMatchObject({ code: 7 });
-    expect(await answerOf(nobody.transport, method, request)).toMatchObject({ code: 16 });
-  });
+  it.each(['grpc', 'grpc-web', 'connect'] as const)(
+    'is denied to a principal without a role and to a certificate without a principal, over %s [WHO-5]',
+    async (wire) => {
+      const row = rows[nameOf(method)];
+      const request = row === undefined || row === 'none' ? {} : row(running);
+      const denied = bed.connect(wire, await bed.pki.client('denied@example.com'));
+      const nobody = bed.connect(wire, await bed.pki.issue({ commonNames: ['nobody'] }));
+      expect(await answerOf(denied.transport, method, request)).toMatchObject({ code: 7 });
+      expect(await answerOf(nobody.transport, method, request)).toMatchObject({ code: 16 });
+    },
+  );
 });
 
 it('a list holds nothing of others, whatever the filter and the page token [WHO-4] [JOB-5]', async () => {
@@ -98,11 +112,14 @@ it('a list holds nothing of others, whatever the filter and the page token [WHO-
   const first = await owner.jobs.listJobs({ pageSize: 1 });
   expect(first.jobs.map(({ id }) => id)).toEqual([ended]);
   expect((await owner.jobs.listJobs({ pageSize: 1, pageToken: first.nextPageToken })).jobs.map(({ id }) => id)).toEqual([running]);
-  for (const request of [{}, { filter: { labels: { secret: 'yes' } } }, { filter: { states: [2] } }]) {
+  for (const request of [{}, { filter: { labels: { secret: 'yes' } } }, { filter: { states: [JobState.RUNNING] } }]) {
     const { jobs, nextPageToken } = await other.jobs.listJobs(request);
     expect({ jobs, nextPageToken }).toEqual({ jobs: [], nextPageToken: '' });
   }
-  await expect(other.jobs.listJobs({ pageToken: first.nextPageToken })).rejects.toMatchObject({ code: 3, rawMessage: expect.stringMatching(/^page_token /) as string });
+  await expect(other.jobs.listJobs({ pageToken: first.nextPageToken })).rejects.toMatchObject({
+    code: 3,
+    rawMessage: expect.stringMatching(/^page_token /) as string,
+  });
 });
 
 it('what others tried has changed nothing, and their refusals are in the log without the ids [WHO-4]', async () => {
@@ -113,7 +130,11 @@ it('what others tried has changed nothing, and their refusals are in the log wit
 
 it('the owner may do all of it', async () => {
   const { jobs } = bed.connect();
-  expect((await jobs.getServerInfo({})).methods.sort()).toEqual(Object.keys(rows).map((name) => `worker.v1.${name}`).sort());
+  expect((await jobs.getServerInfo({})).methods.sort()).toEqual(
+    Object.keys(rows)
+      .map((name) => `worker.v1.${name}`)
+      .sort(),
+  );
 });
 
 function nameOf(method: DescMethod): string {
@@ -128,13 +149,13 @@ interface Refusal {
 }
 
 async function answerOf(transport: Transport, method: DescMethod, request: Record<string, unknown>): Promise<Refusal> {
-  const message = create(method.input as DescMessage, request);
+  const message = create(method.input, request);
   try {
     if (method.methodKind === 'unary') {
       await transport.unary(method as DescMethod & { methodKind: 'unary' }, undefined, undefined, undefined, message);
     } else {
       const { message: answers } = await transport.stream(method as never, undefined, undefined, undefined, one(message) as never);
-      for await (const _ of answers as AsyncIterable<unknown>) throw new Error('the stream was answered');
+      await (answers as AsyncIterable<unknown>)[Symbol.asyncIterator]().next();
     }
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;

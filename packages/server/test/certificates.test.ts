@@ -41,9 +41,12 @@ describe('a client certificate that is good', () => {
     ['bound to this address in its IPv6-mapped form', { names: 'IP:::ffff:127.0.0.1' }, 'owner@example.com'],
     ['bound to a host that resolves to here', { names: 'DNS:elsewhere.example,DNS:here.example' }, 'owner@example.com'],
     ['with an e-mail as alternative name, which binds nothing', { names: 'email:someone@example.com' }, 'owner@example.com'],
-  ] satisfies [string, IssueOptions, string][])('%s: served as its one address in lower case [WHO-2] [WHO-3]', async (_, options, principal) => {
-    expect(await askWith(options)).toMatchObject({ kind: 'answered', status: 200, body: { principal } });
-  });
+  ] satisfies [string, IssueOptions, string][])(
+    '%s: served as its one address in lower case [WHO-2] [WHO-3]',
+    async (_, options, principal) => {
+      expect(await askWith(options)).toMatchObject({ kind: 'answered', status: 200, body: { principal } });
+    },
+  );
 });
 
 describe('a client certificate that is not to be trusted dies in the handshake', () => {
@@ -74,9 +77,16 @@ describe('a client certificate that is not to be trusted dies in the handshake',
 
   it('tells the operator why, and from where [WHO-1]', async () => {
     await askWith({ usage: 'server' });
-    await eventually(() => bed.log.some(({ message, reason, peer }) => message === 'a TLS handshake was refused' && reason !== 'ECONNRESET' && peer?.includes('127.0.0.1') === true), {
-      what: 'the log names the refused handshake',
-    });
+    await eventually(
+      () =>
+        bed.log.some(
+          ({ message, reason, peer }) =>
+            message === 'a TLS handshake was refused' && reason !== 'ECONNRESET' && peer?.includes('127.0.0.1') === true,
+        ),
+      {
+        what: 'the log names the refused handshake',
+      },
+    );
   });
 });
 
@@ -120,13 +130,28 @@ describe('the connection', () => {
   ] satisfies [string, ConnectionOptions][])('%s is refused, without a word of HTTP [WHO-1]', async (_, tls) => {
     const { cert, key } = bed.owner;
     const socket = connectTls({ host: '127.0.0.1', port: bed.port, ca: bed.pki.ca.cert, cert, key, ...tls });
-    socket.on('secureConnect', () => socket.write(`POST ${infoPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`));
+    socket.on('secureConnect', () =>
+      socket.write(`POST ${infoPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`),
+    );
     expect(await everythingFrom(socket)).toBe('');
   });
 
   it('TLS 1.2 is refused to openssl as well, by an alert [WHO-1]', async () => {
     const { certFile, keyFile } = bed.owner;
-    const client = ['s_client', '-connect', `127.0.0.1:${String(bed.port)}`, '-tls1_2', '-alpn', 'h2', '-cert', certFile, '-key', keyFile, '-CAfile', bed.pki.ca.certFile];
+    const client = [
+      's_client',
+      '-connect',
+      `127.0.0.1:${String(bed.port)}`,
+      '-tls1_2',
+      '-alpn',
+      'h2',
+      '-cert',
+      certFile,
+      '-key',
+      keyFile,
+      '-CAfile',
+      bed.pki.ca.certFile,
+    ];
     const { code, output } = await openssl(client);
     expect(code).not.toBe(0);
     expect(output).toMatch(/alert protocol version/);
@@ -146,7 +171,9 @@ describe('the connection', () => {
       expect(again.isSessionReused()).toBe(false);
       again.destroy();
       const bare = connectTls({ host: '127.0.0.1', port: bed.port, ca: bed.pki.ca.cert, session, ALPNProtocols: ['http/1.1'] });
-      bare.on('secureConnect', () => bare.write(`POST ${infoPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`));
+      bare.on('secureConnect', () =>
+        bare.write(`POST ${infoPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`),
+      );
       expect(await everythingFrom(bare)).toBe('');
     }
     expect(sessions.length + Number(saved !== undefined)).toBeGreaterThan(0);
@@ -157,7 +184,16 @@ describe('the connection', () => {
     const session = connect(bed.url, { ca: bed.pki.ca.cert, cert, key });
     session.on('error', () => undefined);
     const closed = once(session, 'close');
-    const ping = setInterval(() => session.destroyed || session.request({ ':method': 'POST', ':path': infoPath, 'content-type': 'application/json' }).on('error', () => undefined).resume().end('{}'), 50);
+    const ping = setInterval(
+      () =>
+        session.destroyed ||
+        session
+          .request({ ':method': 'POST', ':path': infoPath, 'content-type': 'application/json' })
+          .on('error', () => undefined)
+          .resume()
+          .end('{}'),
+      50,
+    );
     try {
       await within(8_000, 'the connection of an expired certificate is closed', closed);
     } finally {

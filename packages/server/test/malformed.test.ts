@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { SubmitJobRequestSchema } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Bed } from './bed/bed.ts';
@@ -27,16 +29,19 @@ afterEach(async () => {
 });
 
 describe('a malformed authority', () => {
-  it.each(['[', 'a:99999', 'a b', 'a/b', '', ':', '[::1', 'user@host', 'a:', '\u00e9', 'a'.repeat(300)])('%j is one error, and the connection goes on [NET-3]', async (authority) => {
-    const opened = session(bed);
-    try {
-      const status = await statusOf(opened, { ':path': infoPath, ':authority': authority });
-      expect([400, undefined]).toContain(status);
-      if (!opened.destroyed && !opened.closed) expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
-    } finally {
-      opened.destroy();
-    }
-  });
+  it.each(['[', 'a:99999', 'a b', 'a/b', '', ':', '[::1', 'user@host', 'a:', '\u00e9', 'a'.repeat(300)])(
+    '%j is one error, and the connection goes on [NET-3]',
+    async (authority) => {
+      const opened = session(bed);
+      try {
+        const status = await statusOf(opened, { ':path': infoPath, ':authority': authority });
+        expect([400, undefined]).toContain(status);
+        if (!opened.destroyed && !opened.closed) expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
+      } finally {
+        opened.destroy();
+      }
+    },
+  );
 
   it.each(['[', 'a:99999', 'a b'])('Host: %j over HTTP/1.1 is one error [NET-3]', async (host) => {
     const text = await http1(`POST ${infoPath} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
@@ -45,7 +50,18 @@ describe('a malformed authority', () => {
 });
 
 describe('a malformed request', () => {
-  it.each(['http://[', '//[', '*', '/\\', '/%', '/worker.v1.JobService/', '/worker.v1.JobService/Nothing', '/../../etc/passwd', '/__proto__', '/constructor'])('path %j is not found, or reset [NET-3]', async (path) => {
+  it.each([
+    'http://[',
+    '//[',
+    '*',
+    '/\\',
+    '/%',
+    '/worker.v1.JobService/',
+    '/worker.v1.JobService/Nothing',
+    '/../../etc/passwd',
+    '/__proto__',
+    '/constructor',
+  ])('path %j is not found, or reset [NET-3]', async (path) => {
     const opened = session(bed);
     try {
       // What is no path at all is reset before anything of ours sees it.
@@ -57,14 +73,14 @@ describe('a malformed request', () => {
 
   it.each([
     ['another content type', { 'content-type': 'text/html' }, 415],
-    ['no such compression', { 'content-encoding': 'br' }, 404],
+    ['a compression that is not taken', { 'content-encoding': 'br' }, 501],
     ['a deadline that is none', { 'connect-timeout-ms': 'soon' }, 400],
     ['a negative deadline', { 'connect-timeout-ms': '-1' }, 400],
     ['a deadline in the far future, taken as none', { 'connect-timeout-ms': '9999999999' }, 200],
   ] as const)('%s: one error, the connection goes on [NET-3]', async (_, headers, status) => {
     const opened = session(bed);
     try {
-      expect(await statusOf(opened, { ':path': infoPath, ...headers })).toBe(headers['content-encoding' as never] === undefined ? status : 501);
+      expect(await statusOf(opened, { ':path': infoPath, ...headers })).toBe(status);
       expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
     } finally {
       opened.destroy();
@@ -80,24 +96,52 @@ describe('a malformed request', () => {
     }
   });
 
-  it.each(['{', 'null', '[]', '"x"', '{"id":1}', '{"nothing":{}}', '\xff', '{"id":"\\ud800"}'])('body %j to GetJob is INVALID_ARGUMENT [NET-3]', async (body) => {
-    const opened = session(bed);
-    try {
-      expect(await statusOf(opened, { ':path': '/worker.v1.JobService/GetJob' }, body)).toBe(400);
-    } finally {
-      opened.destroy();
-    }
-  });
-
-  it.each(['application/grpc', 'application/grpc-web', 'application/connect+proto'])('random bytes as %s end with an error of the protocol [NET-3]', async (type) => {
-    const opened = session(bed);
-    try {
-      for (const path of ['/worker.v1.JobService/StreamOutput', '/WorkerService/GetLogs']) {
-        expect([200, undefined]).toContain(await statusOf(opened, { ':path': path, 'content-type': type }, randomBytes(5_000)));
+  it.each(['{', 'null', '[]', '"x"', '{"id":1}', '{"nothing":{}}', '\xff', '{"id":"\\ud800"}'])(
+    'body %j to GetJob is INVALID_ARGUMENT [NET-3]',
+    async (body) => {
+      const opened = session(bed);
+      try {
+        expect(await statusOf(opened, { ':path': '/worker.v1.JobService/GetJob' }, body)).toBe(400);
+      } finally {
+        opened.destroy();
       }
-    } finally {
-      opened.destroy();
-    }
+    },
+  );
+
+  it.each(['application/grpc', 'application/grpc-web', 'application/connect+proto'])(
+    'random bytes as %s end with an error of the protocol [NET-3]',
+    async (type) => {
+      const opened = session(bed);
+      try {
+        for (const path of ['/worker.v1.JobService/StreamOutput', '/WorkerService/GetLogs']) {
+          expect([200, undefined]).toContain(await statusOf(opened, { ':path': path, 'content-type': type }, randomBytes(5_000)));
+        }
+      } finally {
+        opened.destroy();
+      }
+    },
+  );
+
+  it.each([
+    ['a name that is too long', 'application/grpc', { argv: ['true'], env: { [`${'é'.repeat(100_000)}=`]: '' } }],
+    ['a value of another type', 'application/grpc+json', { argv: ['true'], limits: { outputBytes: 'é'.repeat(1_000_000) } }],
+    ['a value of another type', 'application/grpc-web+json', { argv: ['true'], cwd: { x: 'é'.repeat(1_000_000) } }],
+  ])('%s as %s is INVALID_ARGUMENT with a message that fits in trailers [NET-3] [NET-6]', async (_, type, request) => {
+    const opened = session(bed);
+    const json = type.endsWith('json')
+      ? Buffer.from(JSON.stringify(request))
+      : Buffer.from(toBinary(SubmitJobRequestSchema, create(SubmitJobRequestSchema, request as object)));
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(json.length, 1);
+    const stream = opened.request({ ':method': 'POST', ':path': '/worker.v1.JobService/SubmitJob', 'content-type': type });
+    let text = '';
+    stream.on('trailers', (trailers) => (text += JSON.stringify(trailers))).on('response', (headers) => (text += JSON.stringify(headers)));
+    stream.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    stream.end(Buffer.concat([length, json]));
+    await within(10_000, 'the stream is answered', once(stream, 'close'));
+    expect(text).toMatch(/grpc-status"?: ?"?3/);
+    if (!type.includes('web')) expect(text.length).toBeLessThan(8_000);
+    opened.destroy();
   });
 
   it('a body that never ends is not waited for [NET-3] [NET-5]', async () => {
@@ -115,12 +159,34 @@ describe('raw bytes', () => {
     ['garbage instead of the preface', randomBytes(10_000)],
     ['garbage after the preface', Buffer.concat([preface, emptySettings, randomBytes(10_000)])],
     ['a frame that is longer than allowed', Buffer.concat([preface, emptySettings, frame(0, 0, 1, Buffer.alloc(70_000))])],
-    ['headers that never end', Buffer.concat([preface, emptySettings, frame(1, 0, 1, Buffer.from([0x82])), ...Array.from({ length: 20_000 }, () => frame(9, 0, 1, Buffer.from([0x82])))])],
-    ['a stream of empty DATA', Buffer.concat([preface, emptySettings, frame(1, 4, 1, requestHeaders()), ...Array.from({ length: 20_000 }, () => frame(0, 0, 1, Buffer.alloc(0)))])],
+    [
+      'headers that never end',
+      Buffer.concat([
+        preface,
+        emptySettings,
+        frame(1, 0, 1, Buffer.from([0x82])),
+        ...Array.from({ length: 20_000 }, () => frame(9, 0, 1, Buffer.from([0x82]))),
+      ]),
+    ],
+    [
+      'a stream of empty DATA',
+      Buffer.concat([
+        preface,
+        emptySettings,
+        frame(1, 4, 1, requestHeaders()),
+        ...Array.from({ length: 20_000 }, () => frame(0, 0, 1, Buffer.alloc(0))),
+      ]),
+    ],
     ['SETTINGS without end', Buffer.concat([preface, ...Array.from({ length: 20_000 }, () => emptySettings)])],
     ['PING without end', Buffer.concat([preface, emptySettings, ...Array.from({ length: 50_000 }, () => frame(6, 0, 0, Buffer.alloc(8)))])],
-    ['duplicate pseudo-headers', Buffer.concat([preface, emptySettings, frame(1, 5, 1, Buffer.concat([requestHeaders(), requestHeaders()]))])],
-    ['window updates that overflow', Buffer.concat([preface, emptySettings, ...Array.from({ length: 3 }, () => frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])))])],
+    [
+      'duplicate pseudo-headers',
+      Buffer.concat([preface, emptySettings, frame(1, 5, 1, Buffer.concat([requestHeaders(), requestHeaders()]))]),
+    ],
+    [
+      'window updates that overflow',
+      Buffer.concat([preface, emptySettings, ...Array.from({ length: 3 }, () => frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])))]),
+    ],
   ])('%s: the connection ends, the server does not [NET-3]', async (_, bytes) => {
     const opened = await socket(bed, 'h2');
     opened.resume().write(bytes);
@@ -135,7 +201,10 @@ describe('raw bytes', () => {
     ['garbage', randomBytes(10_000)],
     ['a header line without end', Buffer.concat([Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nX: `), Buffer.alloc(100_000, 'a')])],
     ['two lengths', Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}`)],
-    ['a length and chunks', Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)],
+    [
+      'a length and chunks',
+      Buffer.from(`POST ${infoPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`),
+    ],
     ['CONNECT', Buffer.from('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n')],
     ['an upgrade', Buffer.from(`GET ${infoPath} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)],
     ['HTTP/1.0 without a host', Buffer.from(`POST ${infoPath} HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}`)],
@@ -152,7 +221,9 @@ describe('raw bytes', () => {
   it('a handshake that never comes is ended [NET-3]', async () => {
     await using impatient = await Bed.open({ limits: { handshakeMs: 300 } });
     const { connect } = await import('node:net');
-    const opened = connect(impatient.port, '127.0.0.1').on('error', () => undefined).resume();
+    const opened = connect(impatient.port, '127.0.0.1')
+      .on('error', () => undefined)
+      .resume();
     opened.write(randomBytes(10));
     await closed(opened, 'the server closed the connection');
   });
@@ -162,7 +233,9 @@ describe('floods', () => {
   it('1,000 resets: that connection ends, others are served [NET-3]', async () => {
     const opened = await socket(bed, 'h2');
     const streams = Array.from({ length: 1_000 }, (_, index) => 2 * index + 1);
-    const resets = streams.map((stream) => Buffer.concat([frame(1, 4, stream, requestHeaders()), frame(3, 0, stream, Buffer.from([0, 0, 0, 8]))]));
+    const resets = streams.map((stream) =>
+      Buffer.concat([frame(1, 4, stream, requestHeaders()), frame(3, 0, stream, Buffer.from([0, 0, 0, 8]))]),
+    );
     opened.resume().write(Buffer.concat([preface, emptySettings, ...resets]));
     await closed(opened, 'the flooding connection is ended');
     opened.destroy();
@@ -228,10 +301,15 @@ describe('20 MiB that nobody asked for', () => {
     ['of another content type', '/worker.v1.JobService/SubmitJob', 'owner@example.com'],
   ])('%s over HTTP/1.1: the connection ends before it is read [WHO-5] [NET-5]', async (_, path, commonName) => {
     const opened = await socket(bed, 'http/1.1', await bed.pki.client(commonName));
-    opened.resume().write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/${commonName === 'nobody' ? 'json' : 'pdf'}\r\nContent-Length: ${String(twentyMiB)}\r\n\r\n`);
+    opened
+      .resume()
+      .write(
+        `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/${commonName === 'nobody' ? 'json' : 'pdf'}\r\nContent-Length: ${String(twentyMiB)}\r\n\r\n`,
+      );
     const body = Buffer.alloc(64 * 1024, ' ');
     for (let sent = 0; sent < twentyMiB && !opened.destroyed; sent += body.length) {
-      if (!opened.write(body)) await Promise.race([once(opened, 'drain').catch(() => undefined), new Promise((resolve) => opened.once('close', resolve))]);
+      if (!opened.write(body))
+        await Promise.race([once(opened, 'drain').catch(() => undefined), new Promise((resolve) => opened.once('close', resolve))]);
     }
     await closed(opened, 'the server closed the connection');
     // What the kernel's buffers on both sides took is counted too.
@@ -241,7 +319,10 @@ describe('20 MiB that nobody asked for', () => {
   it('to an RPC that is allowed: RESOURCE_EXHAUSTED at 8 MiB, over every protocol [NET-5]', async () => {
     const huge = { argv: ['true', 'x'.repeat(9 * 1024 * 1024)] };
     for (const wire of ['grpc', 'grpc-web', 'connect'] as const) {
-      await expect(bed.connect(wire).jobs.submitJob(huge)).rejects.toMatchObject({ rawMessage: expect.stringContaining('readMaxBytes') as string, code: 8 });
+      await expect(bed.connect(wire).jobs.submitJob(huge)).rejects.toMatchObject({
+        rawMessage: expect.stringContaining('readMaxBytes') as string,
+        code: 8,
+      });
     }
   });
 
@@ -253,6 +334,19 @@ describe('20 MiB that nobody asked for', () => {
     opened.destroy();
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
   });
+});
+
+it('a client whose network is gone, so that not even pings are answered, keeps no reader [OUT-5] [NET-4]', async () => {
+  await using alert = await Bed.open({ limits: { pingMs: 100, pingPatienceMs: 300 } });
+  const { job } = await alert.connect().jobs.submitJob({ argv: ['sleep', '600'] });
+  const body = Buffer.from(JSON.stringify({ id: job?.id }));
+  const opened = await socket(alert, 'h2');
+  opened
+    .resume()
+    .write(Buffer.concat([preface, emptySettings, frame(1, 4, 1, requestHeaders('/worker.v1.JobService/WaitJob')), frame(0, 1, 1, body)]));
+  await eventually(() => alert.server.openCalls() === 1, { what: 'the wait is open' });
+  await closed(opened, 'the connection is ended');
+  await eventually(() => alert.server.openCalls() === 0, { what: 'the wait is gone' });
 });
 
 it('an idle connection is closed, over HTTP/2 and HTTP/1.1 [NET-4]', async () => {
@@ -284,7 +378,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
 }
 
 /** In HPACK: POST, https, the path and authority as literals. */
-function requestHeaders(): Buffer {
+function requestHeaders(path = infoPath): Buffer {
   const literal = (index: number, value: string) => Buffer.concat([Buffer.from([0x40 | index, value.length]), Buffer.from(value)]);
-  return Buffer.concat([Buffer.from([0x83, 0x87]), literal(4, infoPath), literal(1, 'localhost'), literal(31, 'application/json')]);
+  return Buffer.concat([Buffer.from([0x83, 0x87]), literal(4, path), literal(1, 'localhost'), literal(31, 'application/json')]);
 }

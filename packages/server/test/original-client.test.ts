@@ -1,7 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials, loadPackageDefinition, status as code, type Client, type ClientReadableStream, type ServiceClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  loadPackageDefinition,
+  status as code,
+  type Client,
+  type ServiceClientConstructor,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { load } from '@grpc/proto-loader';
 import { within, type Credentials } from '@worker/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -47,7 +54,10 @@ describe.each(['worker.v1', '', 'protobuf'])('a client generated from the origin
     await using other = await originalClient(packageName, await bed.pki.client('other@example.com'));
     const id = await client.unary<{ id: string }>('Submit', { command: 'true' });
     for (const command of ['', '   ', "echo 'unclosed", 'echo \0', `true ${'x'.repeat(140_000)}`]) {
-      await expect(client.unary('Submit', { command })).rejects.toMatchObject({ code: code.INVALID_ARGUMENT, details: expect.stringMatching(/^command /) as string });
+      await expect(client.unary('Submit', { command })).rejects.toMatchObject({
+        code: code.INVALID_ARGUMENT,
+        details: expect.stringMatching(/^command /) as string,
+      });
     }
     for (const method of ['Stop', 'Status']) {
       await expect(other.unary(method, id)).rejects.toMatchObject({ code: code.NOT_FOUND });
@@ -73,11 +83,19 @@ interface OriginalClient extends AsyncDisposable {
 async function originalClient(packageName: string, { cert, key }: Credentials): Promise<OriginalClient> {
   const directory = await mkdtemp(join(tmpdir(), 'proto-'));
   await writeFile(join(directory, 'original.proto'), originalProto(packageName));
-  const definition = loadPackageDefinition(await load('original.proto', { includeDirs: [directory], keepCase: true, enums: String, defaults: true }));
+  const definition = loadPackageDefinition(
+    await load('original.proto', { includeDirs: [directory], keepCase: true, enums: String, defaults: true }),
+  );
   await rm(directory, { recursive: true });
-  const scope = packageName.split('.').filter(Boolean).reduce<Record<string, unknown>>((parent, name) => parent[name] as Record<string, unknown>, definition as Record<string, unknown>);
-  const Service = scope['WorkerService'] as ServiceClientConstructor;
-  const client = new Service(`localhost:${String(bed.port)}`, credentials.createSsl(Buffer.from(bed.pki.ca.cert), Buffer.from(key), Buffer.from(cert))) as Client & Record<string, unknown>;
+  const scope = packageName
+    .split('.')
+    .filter(Boolean)
+    .reduce<unknown>((parent, name) => (parent as Record<string, unknown>)[name], definition);
+  const { WorkerService: Service } = scope as { WorkerService: ServiceClientConstructor };
+  const client = new Service(
+    `localhost:${String(bed.port)}`,
+    credentials.createSsl(Buffer.from(bed.pki.ca.cert), Buffer.from(key), Buffer.from(cert)),
+  ) as Client & Record<string, unknown>;
   const method = (name: string) => (client[name] as (...args: unknown[]) => unknown).bind(client);
   return {
     unary: async <T>(name: string, request: object) => {
@@ -90,7 +108,7 @@ async function originalClient(packageName: string, { cert, key }: Credentials): 
     },
     stream: async (name, request) => {
       const lines: { logLine: string }[] = [];
-      for await (const line of method(name)(request) as ClientReadableStream<{ logLine: string }>) lines.push(line);
+      for await (const line of method(name)(request) as AsyncIterable<{ logLine: string }>) lines.push(line);
       return lines;
     },
     [Symbol.asyncDispose]: () => {

@@ -55,18 +55,25 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
     const [chunk] = await collect(client.jobs.streamOutput({ id, stream: Stream.STDERR }));
     expect(chunk).toMatchObject({ case: 'chunk', value: { stream: Stream.STDERR, offset: BigInt(whole.indexOf('abc')) } });
     const small = await collect(client.jobs.streamOutput({ id, maxChunkBytes: 1 }));
-    expect(small.filter((event) => event.case === 'chunk').map(({ value }) => value.data.length)).toEqual(Array.from({ length: 13 }, () => 1));
+    expect(small.filter((event) => event.case === 'chunk').map(({ value }) => value.data.length)).toEqual(
+      Array.from({ length: 13 }, () => 1),
+    );
     const atEnd = await collect(client.jobs.streamOutput({ id, start: { case: 'offset', value: 13n } }));
     expect(atEnd.map((event) => event.case)).toEqual(['end']);
     for (const value of [14n, 2n ** 62n]) {
-      expect(await refusalOf(collect(client.jobs.streamOutput({ id, start: { case: 'offset', value } })))).toMatchObject({ code: 11, reason: 'OFFSET_OUT_OF_RANGE' });
+      expect(await refusalOf(collect(client.jobs.streamOutput({ id, start: { case: 'offset', value } })))).toMatchObject({
+        code: 11,
+        reason: 'OFFSET_OUT_OF_RANGE',
+      });
     }
   });
 
   it('without following ends at what there is, and says that the job goes on [OUT-3]', async () => {
     const client = bed.connect(wire);
     const id = await submit(client, 'sh', '-c', 'echo now; exec sleep 600');
-    await eventually(async () => bytesOf(await collect(client.jobs.streamOutput({ id, noFollow: true }))).length === 4, { what: 'the first line is there' });
+    await eventually(async () => bytesOf(await collect(client.jobs.streamOutput({ id, noFollow: true }))).length === 4, {
+      what: 'the first line is there',
+    });
     const events = await collect(client.jobs.streamOutput({ id, noFollow: true }));
     expect(events.at(-1)).toMatchObject({ case: 'end', value: { complete: false, length: 4n, sha256: new Uint8Array(0) } });
     await client.jobs.stopJob({ id });
@@ -97,7 +104,9 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
     const id = await submit(client, 'sleep', '600');
     expect(await refusalOf(collect(client.jobs.streamOutput({ id }, { timeoutMs: 200 })))).toMatchObject({ code: 4 });
     expect(await refusalOf(client.jobs.waitJob({ id }, { timeoutMs: 200 }))).toMatchObject({ code: 4 });
-    expect(await refusalOf(client.jobs.stopJob({ id, grace: { seconds: 3_000n }, signal: 'SIGWINCH' }, { timeoutMs: 200 }))).toMatchObject({ code: 4 });
+    expect(await refusalOf(client.jobs.stopJob({ id, grace: { seconds: 3_000n }, signal: 'SIGWINCH' }, { timeoutMs: 200 }))).toMatchObject({
+      code: 4,
+    });
     const controller = new AbortController();
     const stream = collect(client.jobs.streamOutput({ id }, { signal: controller.signal }));
     await eventually(() => bed.server.openCalls() === 1, { what: 'the stream is open' });
@@ -121,7 +130,11 @@ describe('a quiet job', () => {
     const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type });
     stream.end(enveloped(quiet));
     const [headers] = (await within(5_000, 'headers of a quiet stream', once(stream, 'response'))) as [Record<string, unknown>];
-    expect(headers).toMatchObject({ ':status': 200, 'content-type': type === 'application/grpc-web' ? 'application/grpc-web+proto' : type === 'application/grpc' ? 'application/grpc+proto' : type });
+    expect(headers).toMatchObject({
+      ':status': 200,
+      'content-type':
+        type === 'application/grpc-web' ? 'application/grpc-web+proto' : type === 'application/grpc' ? 'application/grpc+proto' : type,
+    });
     expect(await openFor(stream, idleMs * 5)).toBe('open');
     await keeper.jobs.signalJob({ id: quiet, signal: 'USR1' });
     let text = '';
@@ -137,7 +150,10 @@ describe('a quiet job', () => {
     let text = '';
     opened.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
     const body = enveloped(id).toString('latin1');
-    opened.write(`POST /worker.v1.JobService/StreamOutput HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/connect+proto\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`, 'latin1');
+    opened.write(
+      `POST /worker.v1.JobService/StreamOutput HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/connect+proto\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`,
+      'latin1',
+    );
     await eventually(() => text.includes('\r\n\r\n'), { what: 'headers of a quiet stream' });
     expect(text).toMatch(/^HTTP\/1.1 200 /);
     expect(text).not.toContain('heard');
@@ -163,7 +179,12 @@ describe('GetLogs', () => {
   it('keeps CR, NUL and a missing last newline, replaces invalid UTF-8 and gives long lines in parts [OUT-9]', async () => {
     const client = bed.connect();
     const worker = createClient(WorkerService, client.transport);
-    const id = await submit(client, 'sh', '-c', `printf 'a\\r\\n\\n\\000b\\377c\\n'; head -c 2500000 /dev/zero | tr '\\0' x; echo; printf 'last'`);
+    const id = await submit(
+      client,
+      'sh',
+      '-c',
+      `printf 'a\\r\\n\\n\\000b\\377c\\n'; head -c 2500000 /dev/zero | tr '\\0' x; echo; printf 'last'`,
+    );
     const lines: { logLine: string; continued: boolean }[] = [];
     for await (const { logLine, continued } of worker.getLogs({ id })) lines.push({ logLine, continued });
     expect(lines.slice(0, 3).map(({ logLine }) => logLine)).toEqual(['a\r', '', '\0b\ufffdc']);
@@ -191,7 +212,11 @@ it('a stalled reader costs the server no memory and holds up no other reader [OU
   const id = await submit(client, 'sh', '-c', 'head -c 20000000 /dev/zero');
   const session = connect(bed.url, { ca: bed.pki.ca.cert, cert: bed.owner.cert, key: bed.owner.key });
   const stalled = Array.from({ length: 20 }, () => {
-    const stream = session.request({ ':method': 'POST', ':path': '/worker.v1.JobService/StreamOutput', 'content-type': 'application/grpc' });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/worker.v1.JobService/StreamOutput',
+      'content-type': 'application/grpc',
+    });
     stream.pause().end(enveloped(id));
     return stream;
   });

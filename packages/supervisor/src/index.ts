@@ -11,7 +11,14 @@ export {
   RefusalReason,
   RefusalReasonSchema,
 } from './gen/worker/supervisor/v1/launcher_pb.ts';
-export type { Launch, LaunchRefused, Launched, LauncherHello, LauncherRequest, LauncherResponse } from './gen/worker/supervisor/v1/launcher_pb.ts';
+export type {
+  Launch,
+  LaunchRefused,
+  Launched,
+  LauncherHello,
+  LauncherRequest,
+  LauncherResponse,
+} from './gen/worker/supervisor/v1/launcher_pb.ts';
 export {
   EndCause,
   EndCauseSchema,
@@ -38,4 +45,17 @@ export {
   StopSchema,
   SurvivorsSchema,
 } from './gen/worker/supervisor/v1/shim_pb.ts';
-export type { Ended, OutputCommitted, OutputTaken, ShimEvent, ShimHello, ShimRequest, Signal, SignalSent, Started, Stop, StopAccepted, Survivors } from './gen/worker/supervisor/v1/shim_pb.ts';
+export type {
+  Ended,
+  OutputCommitted,
+  OutputTaken,
+  ShimEvent,
+  ShimHello,
+  ShimRequest,
+  Signal,
+  SignalSent,
+  Started,
+  Stop,
+  StopAccepted,
+  Survivors,
+} from './gen/worker/supervisor/v1/shim_pb.ts';

@@ -10,7 +10,24 @@ test('a signal is found by its name, with or without SIG, in any case, and by it
 });
 
 test('what is no signal is refused, not taken for another one', () => {
-  for (const wrong of ['', 'SIG', 'NOPE', '0', '65', '-9', '9 ', ' 9', '9.0', '0x9', '1e1', '015', 'SIGRTMIN-1', 'SIGRTMAX+1', '__proto__', 'constructor']) {
+  for (const wrong of [
+    '',
+    'SIG',
+    'NOPE',
+    '0',
+    '65',
+    '-9',
+    '9 ',
+    ' 9',
+    '9.0',
+    '0x9',
+    '1e1',
+    '015',
+    'SIGRTMIN-1',
+    'SIGRTMAX+1',
+    '__proto__',
+    'constructor',
+  ]) {
     expect(signalNumber(wrong), wrong).toBeUndefined();
   }
 });

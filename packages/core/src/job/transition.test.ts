@@ -20,7 +20,7 @@ const queued: JobState = { kind: 'queued' };
 test('[JOB-1] whatever happens in whatever order, the first end is the last word', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(started, ended)), (events) => {
-      let state = queued;
+      let state: JobState = queued;
       let final: JobState | undefined;
       for (const event of events) {
         state = transition(state, event);

@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeFrame, FrameDecoder } from './frame-codec.ts';
 
-const messages = fc.array(fc.array(fc.nat(), { maxLength: 200 }).map((pids) => create(ShimEventSchema, { event: { case: 'survivors', value: { pids } } })), { maxLength: 6 });
+const messages = fc.array(
+  fc.array(fc.nat(), { maxLength: 200 }).map((pids) => create(ShimEventSchema, { event: { case: 'survivors', value: { pids } } })),
+  { maxLength: 6 },
+);
 
 test('[RUN-1] messages arrive whole, once and in order, wherever the socket cuts them', () => {
   fc.assert(
@@ -12,7 +15,9 @@ test('[RUN-1] messages arrive whole, once and in order, wherever the socket cuts
       const bytes = Buffer.concat(sent.map((message) => encodeFrame(ShimEventSchema, message)));
       const at = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
       const decoder = new FrameDecoder();
-      const received = at.slice(1).flatMap((end, index) => [...decoder.push(bytes.subarray(at[index], end))].map((frame) => fromBinary(ShimEventSchema, frame)));
+      const received = at
+        .slice(1)
+        .flatMap((end, index) => [...decoder.push(bytes.subarray(at[index], end))].map((frame) => fromBinary(ShimEventSchema, frame)));
       expect(received).toEqual(sent);
     }),
   );

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fromBinary } from '@bufbuild/protobuf';
 import { LauncherResponseSchema } from '@worker/supervisor';
-import { CoreError } from '../core-error.ts';
+import { closedError, CoreError } from '../core-error.ts';
 import type { LogEvent } from '../job-runner.ts';
 import { FrameDecoder } from './frame-codec.ts';
 import { decodeAnswer, encodeOrder } from './launch-message.ts';
@@ -34,7 +34,7 @@ interface Options {
 export class ProcessLauncher implements Launcher {
   readonly #options: Options;
   readonly #orders = new Map<bigint, Order>();
-  readonly #hello = Promise.withResolvers<void>();
+  readonly #hello = Promise.withResolvers<undefined>();
   #isGreeted = false;
   #sequence = 0n;
   #child: ChildProcess | undefined;
@@ -52,7 +52,10 @@ export class ProcessLauncher implements Launcher {
   /** Errors: `unavailable` when the first launcher does not come up. Later ones are tried until one does. */
   static async start(options: Options): Promise<ProcessLauncher> {
     const launcher = new ProcessLauncher(options);
-    const late = setTimeout(() => launcher.#hello.reject(new CoreError('unavailable', `the launcher said nothing for ${HELLO_MS} ms`)), HELLO_MS);
+    const late = setTimeout(
+      () => launcher.#hello.reject(new CoreError('unavailable', `the launcher said nothing for ${HELLO_MS} ms`)),
+      HELLO_MS,
+    );
     try {
       launcher.#spawn();
       await launcher.#hello.promise;
@@ -66,7 +69,7 @@ export class ProcessLauncher implements Launcher {
   }
 
   launch(order: LaunchOrder): Promise<LaunchAnswer> {
-    if (this.#closing !== undefined) return Promise.reject(closed());
+    if (this.#closing !== undefined) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       this.#sequence += 1n;
       const frame = encodeOrder(this.#sequence, order);
@@ -83,8 +86,8 @@ export class ProcessLauncher implements Launcher {
   async #leave(): Promise<void> {
     clearTimeout(this.#restart);
     this.#hello.promise.catch(() => undefined);
-    this.#hello.reject(closed());
-    for (const { reject } of this.#orders.values()) reject(closed());
+    this.#hello.reject(closedError());
+    for (const { reject } of this.#orders.values()) reject(closedError());
     this.#orders.clear();
     const child = this.#child;
     const socket = this.#socket;
@@ -107,7 +110,9 @@ export class ProcessLauncher implements Launcher {
     child.unref();
     this.#child = child;
     child.on('error', (error) => this.#died(child, error));
-    child.on('exit', (code, signal) => this.#died(child, new Error(signal === null ? `it exited with ${code}` : `it was ended by ${signal}`)));
+    child.on('exit', (code, signal) =>
+      this.#died(child, new Error(signal === null ? `it exited with ${code}` : `it was ended by ${signal}`)),
+    );
     child.stderr?.on('data', (text: Buffer) => {
       this.#options.log({ level: 'warn', message: `launcher: ${text.toString().trim().slice(0, 2000)}` });
     });
@@ -133,8 +138,11 @@ export class ProcessLauncher implements Launcher {
     if (message.response.case === 'hello') {
       const { protocolVersion } = message.response.value;
       this.#isGreeted = true;
-      if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve();
-      else this.#hello.reject(new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`));
+      if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve(undefined);
+      else
+        this.#hello.reject(
+          new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`),
+        );
       return;
     }
     const answer = decodeAnswer(message);
@@ -191,15 +199,11 @@ function isAlive({ pid, exitCode, signalCode }: ChildProcess): boolean {
 }
 
 async function exitWithin(child: ChildProcess, ms: number): Promise<void> {
-  const done = Promise.withResolvers<void>();
-  const timer = setTimeout(done.resolve, ms);
-  child.once('exit', () => done.resolve());
+  const done = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => done.resolve(undefined), ms);
+  child.once('exit', () => done.resolve(undefined));
   child.ref();
   await done.promise;
   child.unref();
   clearTimeout(timer);
-}
-
-function closed(): CoreError {
-  return new CoreError('closed', 'the job runner is closed');
 }

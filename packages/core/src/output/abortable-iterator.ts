@@ -6,14 +6,20 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, undefined>
   readonly #controller = new AbortController();
   readonly #generator: AsyncGenerator<T, void, undefined>;
   readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => this.#release(this.#signal?.reason);
+  readonly #onDone: () => void;
+  readonly #onAbort = (): void => this.abort(this.#signal?.reason);
   #done = false;
 
-  constructor(generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>, signal?: AbortSignal) {
+  /** `onDone` is called when nothing is held any more; maybe twice. */
+  constructor(
+    generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+    options: { readonly signal?: AbortSignal; readonly onDone: () => void },
+  ) {
     this.#generator = generate(this.#controller.signal);
-    this.#signal = signal;
-    if (signal?.aborted === true) this.#abort();
-    else signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#signal = options.signal;
+    this.#onDone = options.onDone;
+    if (this.#signal?.aborted === true) this.#onAbort();
+    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
@@ -34,7 +40,7 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, undefined>
 
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#finish();
-    this.#release(RETURNED);
+    this.abort(RETURNED);
     await this.#generator.return();
     return DONE;
   }
@@ -43,16 +49,20 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, undefined>
     return this;
   }
 
-  #release(reason: unknown): void {
+  /** Releases everything; the pull that waits, or else the next, rejects with the reason. */
+  abort(reason: unknown): void {
     if (this.#controller.signal.aborted) return;
     this.#controller.abort(reason);
+    this.#onDone();
     // A generator that stands at a yield is not woken by the signal: what it holds is let go now, not when somebody pulls. Its own error is that of the pull that waits.
     this.#generator.return().catch(() => undefined);
   }
 
   #finish(): void {
+    if (this.#done) return;
     this.#done = true;
-    this.#signal?.removeEventListener('abort', this.#abort);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#onDone();
   }
 }
 

@@ -12,7 +12,11 @@ export interface FollowOptions {
 }
 
 /** The output of a job from an offset on, to what exists now or to its end. Ends, also while it waits, when the signal aborts. */
-export async function* followOutput(source: OutputSource, options: FollowOptions, signal: AbortSignal): AsyncGenerator<OutputEvent, void, undefined> {
+export async function* followOutput(
+  source: OutputSource,
+  options: FollowOptions,
+  signal: AbortSignal,
+): AsyncGenerator<OutputEvent, void, undefined> {
   const cursor = new OutputCursor({ ...options, from: options.offset });
   source.readerCame();
   try {

@@ -46,7 +46,8 @@ async function linesOf(pieces: readonly (readonly ['stdout' | 'stderr', Uint8Arr
 }
 
 const text = (...words: string[]): ['stdout' | 'stderr', Uint8Array][] => words.map((word) => ['stdout', Buffer.from(word)]);
-const told = (found: readonly OutputLine[]): string[] => found.map(({ data, continued }) => Buffer.from(data).toString() + (continued ? '…' : ''));
+const told = (found: readonly OutputLine[]): string[] =>
+  found.map(({ data, continued }) => Buffer.from(data).toString() + (continued ? '…' : ''));
 
 test('[OUT-9] only a newline ends a line; CR, NUL, empty lines and a last line without a newline are kept', async () => {
   expect(told(await linesOf(text('a\r\nb\0c\n\nd', 'e')))).toEqual(['a\r', 'b\0c', '', 'de']);
@@ -61,19 +62,27 @@ test('[OUT-9] a partial line of stdout and a line of stderr never mix, and come 
     ['stdout', Buffer.from(' and more\n')],
     ['stderr', Buffer.from(' 2')],
   ]);
-  expect(found.map(({ stream, data }) => `${stream}: ${Buffer.from(data).toString()}`)).toEqual(['stderr: err 1', 'stdout: out 1 and more', 'stderr: err 2']);
+  expect(found.map(({ stream, data }) => `${stream}: ${Buffer.from(data).toString()}`)).toEqual([
+    'stderr: err 1',
+    'stdout: out 1 and more',
+    'stderr: err 2',
+  ]);
 });
 
 test('[OUT-9] however the bytes come, the lines are the same, and nothing is lost', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.map((byte) => (byte % 4 === 0 ? 10 : byte))), fc.array(fc.nat(60)), async (bytes, cuts) => {
-      const at = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
-      const pieces = at.slice(1).map((end, index) => ['stdout', bytes.subarray(at[index], end)] as const);
-      const found = (await linesOf(pieces)).map(({ data }) => Buffer.from(data).toString('latin1'));
-      const whole = Buffer.from(bytes).toString('latin1').split('\n');
-      if (whole.at(-1) === '') whole.pop();
-      expect(found).toEqual(whole);
-    }),
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.map((byte) => (byte % 4 === 0 ? 10 : byte))),
+      fc.array(fc.nat(60)),
+      async (bytes, cuts) => {
+        const at = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
+        const pieces = at.slice(1).map((end, index) => ['stdout', bytes.subarray(at[index], end)] as const);
+        const found = (await linesOf(pieces)).map(({ data }) => Buffer.from(data).toString('latin1'));
+        const whole = Buffer.from(bytes).toString('latin1').split('\n');
+        if (whole.at(-1) === '') whole.pop();
+        expect(found).toEqual(whole);
+      },
+    ),
   );
 });
 
@@ -98,7 +107,14 @@ test('[OUT-9] bytes that are no UTF-8 are cut at 1 MiB sharp, and a line of exac
     [MIB, true],
     [1, false],
   ]);
-  expect((await linesOf([['stdout', Buffer.alloc(MIB, 0x61)], ['stdout', Buffer.from('\n')]])).map(({ data, continued }) => [data.length, continued])).toEqual([[MIB, false]]);
+  expect(
+    (
+      await linesOf([
+        ['stdout', Buffer.alloc(MIB, 0x61)],
+        ['stdout', Buffer.from('\n')],
+      ])
+    ).map(({ data, continued }) => [data.length, continued]),
+  ).toEqual([[MIB, false]]);
 });
 
 test('[OUT-9] what is there of a line before a gap is told before the gap, as torn', async () => {

@@ -42,33 +42,60 @@ function truth(pieces: readonly Piece[]): Map<number, string> {
   const map = new Map<number, string>();
   for (const piece of pieces) {
     if (piece.kind === 'data') for (const byte of piece.data) map.set(map.size, `${piece.stream} ${byte}`);
-    else for (let left = piece.stdoutBytes + piece.stderrBytes; left > 0; left -= 1) map.set(map.size, piece.reason === 1 ? 'output-limit' : 'write-failed');
+    else
+      for (let left = piece.stdoutBytes + piece.stderrBytes; left > 0; left -= 1)
+        map.set(map.size, piece.reason === 1 ? 'output-limit' : 'write-failed');
   }
   return map;
 }
 
 const piece: fc.Arbitrary<Piece> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('data' as const), stream: fc.constantFrom('stdout' as const, 'stderr' as const), data: fc.uint8Array({ minLength: 1, maxLength: 40 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('gap' as const), stdoutBytes: fc.integer({ min: 1, max: 9 }), stderrBytes: fc.nat(9), reason: fc.constantFrom(1 as const, 2 as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('data' as const),
+      stream: fc.constantFrom('stdout' as const, 'stderr' as const),
+      data: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('gap' as const),
+      stdoutBytes: fc.integer({ min: 1, max: 9 }),
+      stderrBytes: fc.nat(9),
+      reason: fc.constantFrom(1 as const, 2 as const),
+    }),
+  },
 );
 const pieces = fc.array(piece, { maxLength: 12 });
 
 test('[OUT-2] [OUT-4] any offset, chunk size and stream give the same bytes at the same offsets', async () => {
   await fc.assert(
-    fc.asyncProperty(pieces, fc.nat(200), fc.integer({ min: 1, max: 50 }), fc.constantFrom(undefined, 'stdout' as const, 'stderr' as const), async (written, start, maxChunkBytes, stream) => {
-      const { file, produced } = writeFrames(written);
-      const from = Math.min(start, produced);
-      const { events, cursor } = await read(file, { fileLength: file.length, produced }, { from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) });
-      const found = mapOf(events);
-      for (const [offset, value] of truth(written)) {
-        const isData = value.startsWith('std');
-        if (offset < from || (isData && stream !== undefined && !value.startsWith(stream))) expect(found.has(offset)).toBe(false);
-        else if (isData || stream === undefined) expect(found.get(offset)).toBe(value);
-      }
-      for (const event of events) if (event.kind === 'chunk') expect(event.data.length).toBeLessThanOrEqual(maxChunkBytes);
-      expect(cursor.offset).toBe(produced);
-      expect(cursor.corrupt).toBe(false);
-    }),
+    fc.asyncProperty(
+      pieces,
+      fc.nat(200),
+      fc.integer({ min: 1, max: 50 }),
+      fc.constantFrom(undefined, 'stdout' as const, 'stderr' as const),
+      async (written, start, maxChunkBytes, stream) => {
+        const { file, produced } = writeFrames(written);
+        const from = Math.min(start, produced);
+        const { events, cursor } = await read(
+          file,
+          { fileLength: file.length, produced },
+          { from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) },
+        );
+        const found = mapOf(events);
+        for (const [offset, value] of truth(written)) {
+          const isData = value.startsWith('std');
+          if (offset < from || (isData && stream !== undefined && !value.startsWith(stream))) expect(found.has(offset)).toBe(false);
+          else if (isData || stream === undefined) expect(found.get(offset)).toBe(value);
+        }
+        for (const event of events) if (event.kind === 'chunk') expect(event.data.length).toBeLessThanOrEqual(maxChunkBytes);
+        expect(cursor.offset).toBe(produced);
+        expect(cursor.corrupt).toBe(false);
+      },
+    ),
   );
 });
 
@@ -149,7 +176,11 @@ test('[OUT-1] frames longer than a block, and many short ones, are read alike', 
   const long = Buffer.alloc(1_048_576, 'a');
   const written: Piece[] = [
     { kind: 'data', stream: 'stdout', data: long },
-    ...Array.from({ length: 20_000 }, (_, index): Piece => ({ kind: 'data', stream: index % 5 === 0 ? 'stderr' : 'stdout', data: Buffer.of(index % 251) })),
+    ...Array.from({ length: 20_000 }, (_, index): Piece => ({
+      kind: 'data',
+      stream: index % 5 === 0 ? 'stderr' : 'stdout',
+      data: Buffer.of(index % 251),
+    })),
     { kind: 'data', stream: 'stderr', data: long.subarray(1) },
   ];
   const { file, produced } = writeFrames(written);

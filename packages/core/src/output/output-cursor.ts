@@ -106,7 +106,7 @@ export class OutputCursor {
 
   /** Goes over the whole frames of a block. Answers how many bytes the next block needs at least, or that what follows is no frame. */
   #take(block: Buffer, fileLength: number, torn: boolean, gatherer: ChunkGatherer): number | 'broken' {
-    for (let at = 0; at < block.length; ) {
+    for (let at = 0; at < block.length;) {
       if (this.#position + FRAME_HEADER_BYTES > fileLength) return 'broken';
       if (block.length - at < FRAME_HEADER_BYTES) return FRAME_HEADER_BYTES;
       const head = parseFrameHead(block, at, this.#offset);

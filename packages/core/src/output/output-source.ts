@@ -45,14 +45,19 @@ export function liveSource(job: LiveJob, watcher: JobWatcher): OutputSource {
     moved: (signal) => job.outputMoves.wait(signal),
     async refresh(signal) {
       // Without a connection nothing was ever told, and there is nobody to ask.
-      while (job.connection !== undefined && !(await watcher.refresh(job, signal))) {
+      while (isConnected(job)) {
+        if (await watcher.refresh(job, signal)) return;
         // The shim is on its way out: its end comes over the connection, or with the connection's own.
-        if (job.connection !== undefined) await job.changes.wait(signal);
+        if (isConnected(job)) await job.changes.wait(signal);
       }
     },
     readerCame: () => job.readerCame(),
     readerLeft: () => job.readerLeft(),
   };
+}
+
+function isConnected(job: LiveJob): boolean {
+  return job.connection !== undefined;
 }
 
 function endedView(job: Job): OutputView {

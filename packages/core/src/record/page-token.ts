@@ -21,6 +21,13 @@ export function readPageToken(token: string, query: ListQuery): string {
 }
 
 function checksum(id: string, { owner, states, labels }: ListQuery): string {
-  const filter = [owner ?? null, states === undefined ? null : [...states].sort(), Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))];
-  return createHash('sha256').update(JSON.stringify([id, filter])).digest('base64url').slice(0, 16);
+  const filter = [
+    owner ?? null,
+    states === undefined ? null : [...states].sort(),
+    Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+  ];
+  return createHash('sha256')
+    .update(JSON.stringify([id, filter]))
+    .digest('base64url')
+    .slice(0, 16);
 }

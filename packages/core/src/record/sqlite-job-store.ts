@@ -24,7 +24,7 @@ export class SqliteJobStore implements JobStore {
   #flushing = false;
   #closing: Promise<void> | undefined;
   #ended: CoreError | undefined;
-  #finished = Promise.withResolvers<void>();
+  readonly #finished = Promise.withResolvers<undefined>();
 
   private constructor(thread: Worker) {
     this.#thread = thread;
@@ -36,9 +36,9 @@ export class SqliteJobStore implements JobStore {
     const entry = new URL(import.meta.url.endsWith('.ts') ? './sqlite-thread.ts' : './sqlite-thread.js', import.meta.url);
     const thread = new Worker(entry, { workerData: { directory }, execArgv: [], name: 'worker-store' });
     const store = new SqliteJobStore(thread);
-    const opened = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<undefined>();
     thread.on('message', (message: FromStorage) => {
-      if (message.kind === 'opened') opened.resolve();
+      if (message.kind === 'opened') opened.resolve(undefined);
       else if (message.kind === 'refused') opened.reject(new CoreError('unavailable', message.message));
       else if (message.kind === 'answers') store.#answered(message.answers);
     });
@@ -50,7 +50,7 @@ export class SqliteJobStore implements JobStore {
     thread.on('exit', () => {
       opened.reject(new CoreError('unavailable', 'the thread of the job store has ended'));
       store.#end(new CoreError('closed', 'the job store is closed'));
-      store.#finished.resolve();
+      store.#finished.resolve(undefined);
     });
     try {
       await opened.promise;
@@ -107,8 +107,7 @@ export class SqliteJobStore implements JobStore {
 
   async #finish(): Promise<void> {
     // Messages are taken in order: what was asked for before is done before.
-    this.#flush();
-    if (this.#ended === undefined && this.#underWay === undefined) this.#post({ close: true });
+    if (this.#underWay === undefined && !this.#flush() && this.#ended === undefined) this.#post({ close: true });
     // A disk that does not come back must not hold the process: what is under way then was not acknowledged.
     const late = setTimeout(() => void this.#thread.terminate(), CLOSE_MS);
     await this.#finished.promise;
@@ -142,11 +141,13 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  #flush(): void {
-    if (this.#waiting.length === 0 || this.#underWay !== undefined || this.#ended !== undefined) return;
+  /** Sends the next batch; false when there is none. Only while none is under way. */
+  #flush(): boolean {
+    if (this.#waiting.length === 0 || this.#ended !== undefined) return false;
     this.#underWay = this.#waiting;
     this.#waiting = [];
     this.#post({ batch: this.#underWay.map(({ request }) => request) });
+    return true;
   }
 
   #post(message: ToStorage): void {
@@ -157,8 +158,7 @@ export class SqliteJobStore implements JobStore {
     const done = this.#underWay ?? [];
     this.#underWay = undefined;
     done.forEach(({ settle }, index) => settle(answers[index] ?? { refused: 'the job store gave no answer' }));
-    this.#flush();
-    if (this.#closing !== undefined && this.#underWay === undefined) this.#post({ close: true });
+    if (!this.#flush() && this.#closing !== undefined) this.#post({ close: true });
   }
 
   #end(error: CoreError): void {

@@ -22,9 +22,21 @@ export class SqliteTables {
         const job = this.get(String(used['job_id']));
         return { same: used['digest'] === row.digest, ...(job === undefined ? {} : { row: job }) };
       }
-      this.#run('INSERT INTO request (owner, request_id, digest, job_id) VALUES (?, ?, ?, ?)', row.owner, row.requestId, row.digest, row.id);
+      this.#run(
+        'INSERT INTO request (owner, request_id, digest, job_id) VALUES (?, ?, ?, ?)',
+        row.owner,
+        row.requestId,
+        row.digest,
+        row.id,
+      );
     }
-    this.#run("INSERT INTO job (id, owner, created_ms, state, spec) VALUES (?, ?, ?, 'queued', ?)", row.id, row.owner, row.createdMs, row.spec);
+    this.#run(
+      "INSERT INTO job (id, owner, created_ms, state, spec) VALUES (?, ?, ?, 'queued', ?)",
+      row.id,
+      row.owner,
+      row.createdMs,
+      row.spec,
+    );
     for (const [key, value] of row.labels) this.#run('INSERT INTO job_label (id, key, value) VALUES (?, ?, ?)', row.id, key, value);
     return undefined;
   }
@@ -36,9 +48,8 @@ export class SqliteTables {
     return typeof stored === 'string' ? stored : undefined;
   }
 
-  markRunning(ids: readonly string[]): undefined {
+  markRunning(ids: readonly string[]): void {
     for (const id of ids) this.#run("UPDATE job SET state = 'running' WHERE id = ? AND outcome IS NULL", id);
-    return undefined;
   }
 
   get(id: string): JobRow | undefined {

@@ -70,14 +70,18 @@ function write(batch: readonly StorageRequest[], writes: readonly number[], answ
   for (const index of writes) answers[index] = { refused: broken ?? 'the job store is not open' };
 }
 
-function change(tables: SqliteTables, request: StorageRequest | undefined): undefined | ReturnType<SqliteTables['insert'] | SqliteTables['finish']> {
+function change(
+  tables: SqliteTables,
+  request: StorageRequest | undefined,
+): undefined | ReturnType<SqliteTables['insert'] | SqliteTables['finish']> {
   switch (request?.kind) {
     case 'insert':
       return tables.insert(request.row);
     case 'finish':
       return tables.finish(request.id, request.state, request.outcome);
     case 'mark-running':
-      return tables.markRunning(request.ids);
+      tables.markRunning(request.ids);
+      return undefined;
     default:
       throw new Error('not a write');
   }

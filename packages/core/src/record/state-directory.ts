@@ -1,5 +1,5 @@
-import { lstat, mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { CoreError } from '../core-error.ts';
 
 /** Where things are in a state directory. */
@@ -14,7 +14,8 @@ export interface StateDirectory {
 export async function prepareStateDirectory(given: string): Promise<StateDirectory> {
   const path = resolve(given);
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncDirectory(dirname(made));
     const found = await lstat(path);
     // Not through a link: whoever can change the link could swap the directory under a running server.
     if (!found.isDirectory()) throw new CoreError('unavailable', 'the state directory is not a directory');
@@ -25,4 +26,10 @@ export async function prepareStateDirectory(given: string): Promise<StateDirecto
     throw new CoreError('unavailable', 'the state directory cannot be made or read', { cause: error });
   }
   return { path, jobs: join(path, 'jobs') };
+}
+
+/** Makes the names in a directory survive the loss of power. */
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, 'r');
+  await directory.sync();
 }

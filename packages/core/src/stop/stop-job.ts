@@ -1,10 +1,11 @@
-import { performance } from 'node:perf_hooks';
+import { CoreError } from '../core-error.ts';
 import type { StopOptions } from '../job-runner.ts';
 import { hasEnded } from '../job/job-state.ts';
 import { signalNumber } from '../job/signals.ts';
 import { checkInteger, checkText, invalidArgument } from '../submit/check-argument.ts';
 import type { LiveJob } from '../watch/live-job.ts';
 import type { StopRequest } from '../watch/shim-connection.ts';
+import { WaitLimit } from '../watch/wait-limit.ts';
 
 const MAX_GRACE_MS = 3_600_000;
 /** A stop answers within its grace and a second: the shim names survivors 800 ms after the kill; the rest is for the way. */
@@ -28,16 +29,15 @@ export function resolveSignal(signal: unknown): number {
 }
 
 /**
- * Asks a job that was ordered to end, and resolves when it has, when its survivors are known, or when the time to answer is over: then the kill goes on by itself.
- * Rejects only when the runner is closed.
+ * Asks a job that was ordered to end. Resolves when it has; with the process ids of what survives, once that is known; or when the time to answer is over and its tree
+ * was seen gone, while somebody else still holds its pipes. The kill goes on in any case.
+ * Errors: `unavailable` when neither is known in time, so that silence is never taken for success; `closed`.
  */
-export async function stopJob(job: LiveJob, request: StopRequest): Promise<void> {
-  job.survivingPids = [];
+export async function stopJob(job: LiveJob, request: StopRequest): Promise<readonly number[]> {
   job.requestStop(request, performance.now());
-  const late = AbortSignal.timeout(request.graceMs + ANSWER_MS);
-  while (!hasEnded(job.state) && job.survivingPids.length === 0 && !late.aborted) {
-    await job.changes.wait(late).catch((error: unknown) => {
-      if (!late.aborted) throw error;
-    });
-  }
+  using limit = new WaitLimit({ timeoutMs: request.graceMs + ANSWER_MS });
+  while (!hasEnded(job.state) && job.survivingPids.length === 0 && !limit.isOver) await limit.waitFor(job.changes);
+  if (job.isTreeGone) return [];
+  if (job.survivingPids.length > 0) return job.survivingPids;
+  throw new CoreError('unavailable', 'the job is being ended, but its supervisor has not said yet whether anything of it is left: ask again');
 }

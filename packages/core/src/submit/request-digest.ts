@@ -7,7 +7,15 @@ import type { SubmitOptions } from '../job-runner.ts';
  */
 export function requestDigest(options: SubmitOptions): string {
   const { argv, env, cwd, limits, labels } = options;
-  const canonical = [argv, sorted(env), cwd ?? '', limits?.wallTimeMs ?? 0, limits?.outputBytes ?? 0, limits?.outputAction ?? 'truncate', sorted(labels)];
+  const canonical = [
+    argv,
+    sorted(env),
+    cwd ?? '',
+    limits?.wallTimeMs ?? 0,
+    limits?.outputBytes ?? 0,
+    limits?.outputAction ?? 'truncate',
+    sorted(labels),
+  ];
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex');
 }
 

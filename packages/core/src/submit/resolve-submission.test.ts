@@ -40,7 +40,13 @@ test.each(wrong)('[SUB-5] %s is refused, and the field is named', (_, options, f
 });
 
 test('[SUB-5] what lies just within the limits is taken', () => {
-  const options = { argv: ['a', long.slice(1)], env: { A: long.slice(3) }, labels: { 'a.b_c/d-E9': 'x'.repeat(255) }, requestId: ' ~'.repeat(64), cwd: '/' };
+  const options = {
+    argv: ['a', long.slice(1)],
+    env: { A: long.slice(3) },
+    labels: { 'a.b_c/d-E9': 'x'.repeat(255) },
+    requestId: ' ~'.repeat(64),
+    cwd: '/',
+  };
   expect(resolveSubmission(options, 7).spec).toEqual({ ...options, limits: { wallTimeMs: 0, outputBytes: 7, outputAction: 'truncate' } });
 });
 
@@ -72,8 +78,15 @@ test('[SUB-4] a variable called __proto__ is one like any other, and what was pu
 
 test('[SUB-3] the order of variables and labels, and a default spelled out, make no other request', () => {
   const one = requestDigest({ argv: ['a'], env: { A: '1', B: '2' }, labels: { x: '1', y: '2' } });
-  expect(requestDigest({ argv: ['a'], env: { B: '2', A: '1' }, labels: { y: '2', x: '1' }, cwd: '', limits: { outputAction: 'truncate' } })).toBe(one);
-  for (const other of [{ argv: ['a', ''] }, { argv: ['a'], env: { A: '1' } }, { argv: ['a'], cwd: '/' }, { argv: ['a'], limits: { wallTimeMs: 1 } }]) {
+  expect(
+    requestDigest({ argv: ['a'], env: { B: '2', A: '1' }, labels: { y: '2', x: '1' }, cwd: '', limits: { outputAction: 'truncate' } }),
+  ).toBe(one);
+  for (const other of [
+    { argv: ['a', ''] },
+    { argv: ['a'], env: { A: '1' } },
+    { argv: ['a'], cwd: '/' },
+    { argv: ['a'], limits: { wallTimeMs: 1 } },
+  ]) {
     expect(requestDigest(other)).not.toBe(one);
   }
 });

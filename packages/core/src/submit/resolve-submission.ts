@@ -32,8 +32,11 @@ export function resolveSubmission(options: SubmitOptions, defaultOutputBytes: nu
 }
 
 function resolveArgv(given: unknown): string[] {
-  if (!Array.isArray(given) || given.length === 0) throw invalidArgument('argv', 'must be a list of at least one string: the program and its arguments');
-  const argv = given.map((argument: unknown, index) => checkLength(checkText(argument, `argv[${index}]`), `argv[${index}]`, MAX_STRING_BYTES));
+  if (!Array.isArray(given) || given.length === 0)
+    throw invalidArgument('argv', 'must be a list of at least one string: the program and its arguments');
+  const argv = given.map((argument: unknown, index) =>
+    checkLength(checkText(argument, `argv[${index}]`), `argv[${index}]`, MAX_STRING_BYTES),
+  );
   if (argv[0] === '') throw invalidArgument('argv[0]', 'must name a program');
   return argv;
 }
@@ -55,7 +58,11 @@ function checkTotal(argv: readonly string[], env: Readonly<Record<string, string
   let total = BASE_ENVIRONMENT_BYTES;
   for (const argument of argv) total += Buffer.byteLength(argument) + STRING_OVERHEAD;
   for (const name of Object.keys(env)) total += Buffer.byteLength(name) + 1 + Buffer.byteLength(env[name] ?? '') + STRING_OVERHEAD;
-  if (total > MAX_EXEC_BYTES) throw invalidArgument('argv', `must not take more than ${MAX_EXEC_BYTES} bytes together with env, as the kernel counts them; it is ${total}`);
+  if (total > MAX_EXEC_BYTES)
+    throw invalidArgument(
+      'argv',
+      `must not take more than ${MAX_EXEC_BYTES} bytes together with env, as the kernel counts them; it is ${total}`,
+    );
 }
 
 function resolveCwd(given: unknown): string {
@@ -67,10 +74,11 @@ function resolveCwd(given: unknown): string {
 
 function resolveLimits(given: SubmitOptions['limits'], defaultOutputBytes: number): JobLimits {
   const { wallTimeMs, outputBytes, outputAction = 'truncate' } = given ?? {};
-  if (outputAction !== 'truncate' && outputAction !== 'stop') throw invalidArgument('limits.outputAction', "must be 'truncate' or 'stop'");
+  if (!['truncate', 'stop'].includes(outputAction)) throw invalidArgument('limits.outputAction', "must be 'truncate' or 'stop'");
   return {
     wallTimeMs: wallTimeMs === undefined ? 0 : checkInteger(wallTimeMs, 'limits.wallTimeMs', 1, TEN_YEARS_MS),
-    outputBytes: outputBytes === undefined ? defaultOutputBytes : checkInteger(outputBytes, 'limits.outputBytes', 1, Number.MAX_SAFE_INTEGER),
+    outputBytes:
+      outputBytes === undefined ? defaultOutputBytes : checkInteger(outputBytes, 'limits.outputBytes', 1, Number.MAX_SAFE_INTEGER),
     outputAction,
   };
 }
@@ -89,7 +97,8 @@ export function resolveLabels(given: Readonly<Record<string, string>> | undefine
 
 function resolveRequestId(given: unknown): string {
   if (given === undefined) return '';
-  if (typeof given !== 'string' || !/^[\x20-\x7e]{0,128}$/.test(given)) throw invalidArgument('requestId', 'must be at most 128 printable ASCII characters');
+  if (typeof given !== 'string' || !/^[\x20-\x7e]{0,128}$/.test(given))
+    throw invalidArgument('requestId', 'must be at most 128 printable ASCII characters');
   return given;
 }
 

@@ -6,7 +6,7 @@ import { splitCommand } from './split-command.ts';
 
 // Text in which sh finds quotes, backslashes, blanks and plain characters, and nothing that it would expand.
 const plain = fc.stringMatching(/^[a-zA-Z0-9_.,:/@%+=^é-]{1,5}$/);
-const escaped = fc.constantFrom(...'$`"\\\' \t;&|<>()*?[]#~!{}x\n').map((character) => `\\${character}`);
+const escaped = fc.constantFrom(...Array.from('$`"\\\' \t;&|<>()*?[]#~!{}x\n')).map((character) => `\\${character}`);
 const single = fc.stringMatching(/^[a-z $`"\\;*\n\t]{0,6}$/).map((text) => `'${text}'`);
 const double = fc
   .array(fc.oneof(fc.stringMatching(/^[a-z ';*\n\té]{1,3}$/), fc.constantFrom('\\"', '\\\\', '\\$', '\\`', '\\\n', '\\a', "\\'", '\\ ')))
@@ -32,7 +32,17 @@ test('[SUB-7] given quotes alone, a command is split as sh splits it', () => {
 });
 
 test('[SUB-7] nothing is expanded and no character is an operator', () => {
-  expect(splitCommand('echo $HOME `id` $(id) *.c ~ {a,b} #no a;b|c>d&')).toEqual(['echo', '$HOME', '`id`', '$(id)', '*.c', '~', '{a,b}', '#no', 'a;b|c>d&']);
+  expect(splitCommand('echo $HOME `id` $(id) *.c ~ {a,b} #no a;b|c>d&')).toEqual([
+    'echo',
+    '$HOME',
+    '`id`',
+    '$(id)',
+    '*.c',
+    '~',
+    '{a,b}',
+    '#no',
+    'a;b|c>d&',
+  ]);
   expect(splitCommand(`a "" ''b'' "\\x\\$" c\\ d\ne`)).toEqual(['a', '', 'b', '\\x$', 'c d', 'e']);
 });
 

@@ -152,9 +152,15 @@ export class JobWatcher {
         this.#committed(job, event.value);
         job.creditReturned();
         break;
+      case 'treeGone':
+        job.treeGone();
+        break;
       case 'survivors':
         job.survivingPids = event.value.pids;
         job.changes.changed();
+        break;
+      // An end without a result is told by the connection's own, a stop by its outcome. What a later release may send besides is nothing to this one.
+      default:
         break;
     }
   }
@@ -176,7 +182,8 @@ export class JobWatcher {
     }
     const state = stateOfResult(result);
     // Readers go on at once; they hear of the end when it is stored.
-    if (state.kind !== 'failed') job.outputCommitted({ fileLength: state.output.fileLength, produced: state.output.finalGap?.offset ?? state.output.produced });
+    if (state.kind !== 'failed')
+      job.outputCommitted({ fileLength: state.output.fileLength, produced: state.output.finalGap?.offset ?? state.output.produced });
     this.#options.onEnd(job, { kind: 'ended', state });
   }
 

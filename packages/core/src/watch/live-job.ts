@@ -34,6 +34,7 @@ export class LiveJob {
   ending = false;
   /** The last the shim said about killed processes that are still there. */
   survivingPids: readonly number[] = [];
+  #treeGone = false;
   #state: JobState = { kind: 'queued' };
   #committed: Committed = { fileLength: 0, produced: 0 };
   #connection: ShimConnection | undefined;
@@ -47,6 +48,17 @@ export class LiveJob {
     this.owner = job.owner;
     this.createdAt = job.createdAt;
     this.spec = job.spec;
+  }
+
+  /** Whether no process of the job is left, as far as its shim has said. */
+  get isTreeGone(): boolean {
+    return this.#treeGone || hasEnded(this.#state);
+  }
+
+  treeGone(): void {
+    this.#treeGone = true;
+    this.survivingPids = [];
+    this.changes.changed();
   }
 
   get state(): JobState {
@@ -87,6 +99,8 @@ export class LiveJob {
 
   disconnected(): void {
     this.#connection = undefined;
+    // It may not have arrived: the next connection tells it again.
+    if (this.#stop !== undefined) this.#stop.sent = false;
     this.#creditDue = false;
     clearTimeout(this.#creditTimer);
     this.#creditTimer = undefined;

@@ -75,7 +75,12 @@ export class ShimConnection {
 
   #send(request: MessageInitShape<typeof ShimRequestSchema>['request']): bigint {
     this.#sequence += 1n;
-    this.#socket.write(encodeFrame(ShimRequestSchema, create(ShimRequestSchema, { sequence: this.#sequence, ...(request === undefined ? {} : { request }) })));
+    this.#socket.write(
+      encodeFrame(
+        ShimRequestSchema,
+        create(ShimRequestSchema, { sequence: this.#sequence, ...(request === undefined ? {} : { request }) }),
+      ),
+    );
     return this.#sequence;
   }
 

@@ -1,5 +1,6 @@
 import type { WaitOptions } from '../job-runner.ts';
 import { checkInteger } from '../submit/check-argument.ts';
+import type { ChangeNotifier } from './change-notifier.ts';
 
 const TEN_YEARS_MS = 10 * 366 * 86_400_000;
 /** What a timer of Node's can hold; a longer wait is many of them. */
@@ -22,14 +23,18 @@ export class WaitLimit implements Disposable {
     if (timeoutMs !== undefined) this.#arm(timeoutMs);
   }
 
-  /** Aborts at the limit. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   /** The time is over; the caller did not abort. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Resolves at the next change, or when the time is over. Rejects with the reason of the caller's signal, or when there will be no change any more. */
+  async waitFor(changes: ChangeNotifier): Promise<void> {
+    try {
+      await changes.wait(this.#controller.signal);
+    } catch (error) {
+      if (!this.#isOver) throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -34,7 +34,9 @@ export class Bed implements AsyncDisposable {
       if (!Number.isInteger(pid) || pid === process.pid) return [];
       const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
       const environment = read(`/proc/${pid}/environ`);
-      const isOurs = command.includes(this.stateDir) || environment.split('\0').some((entry) => entry.startsWith('WORKER_JOB_ID=') && jobs.has(entry.slice(14)));
+      const isOurs =
+        command.includes(this.stateDir) ||
+        environment.split('\0').some((entry) => entry.startsWith('WORKER_JOB_ID=') && jobs.has(entry.slice(14)));
       // A zombie is dead: it waits for a parent that is not ours.
       return isOurs && !/^\d+ \(.*\) Z/s.test(read(`/proc/${pid}/stat`)) ? [{ pid, command }] : [];
     });
@@ -43,7 +45,12 @@ export class Bed implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#runners.map((runner) => runner.close({ stopJobs: true })));
     try {
-      await eventually('no process of the test is left', () => this.processes().length === 0, 8000, () => JSON.stringify(this.processes()));
+      await eventually(
+        'no process of the test is left',
+        () => this.processes().length === 0,
+        8000,
+        () => JSON.stringify(this.processes()),
+      );
     } finally {
       for (const { pid } of this.processes()) process.kill(pid, 'SIGKILL');
       rmSync(this.#root, { recursive: true, force: true });
@@ -69,7 +76,12 @@ function read(path: string): string {
 }
 
 /** Looks until a condition holds; fails, naming it, when the deadline passes. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs = 10_000, detail: () => string = () => ''): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 10_000,
+  detail: () => string = () => '',
+): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what} ${detail()}`);

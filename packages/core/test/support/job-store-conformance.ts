@@ -34,7 +34,10 @@ function job(number: number, other: Partial<Omit<NewJob, 'spec'>> = {}, spec: Pa
 }
 
 /** What every job store has to do. `open` opens the same storage each time. */
-export function jobStoreConformance(name: string, prepare: () => { readonly open: () => Promise<JobStore>; readonly remove: () => void }): void {
+export function jobStoreConformance(
+  name: string,
+  prepare: () => { readonly open: () => Promise<JobStore>; readonly remove: () => void },
+): void {
   describe(name, () => {
     let storage: ReturnType<typeof prepare>;
     let store: JobStore;
@@ -59,8 +62,8 @@ export function jobStoreConformance(name: string, prepare: () => { readonly open
       await store.insert(job(99));
       await reopen();
       for (const [index, state] of ends.entries()) {
-        const { digest: _, ...stored } = job(index);
-        expect(await store.get(stored.id)).toEqual({ ...stored, state });
+        const { id, owner, createdAt, spec } = job(index);
+        expect(await store.get(id)).toEqual({ id, owner, createdAt, spec, state });
       }
       expect((await store.get(job(99).id))?.state).toBe('queued');
       expect(await store.get(job(100).id)).toBeUndefined();
@@ -76,7 +79,12 @@ export function jobStoreConformance(name: string, prepare: () => { readonly open
 
     test('[SUB-3] a request id belongs to its owner and its first submission, whoever comes at the same time', async () => {
       const spec = { requestId: 'r' };
-      const answers = await Promise.all([store.insert(job(1, {}, spec)), store.insert(job(2, {}, spec)), store.insert(job(3, { digest: 'other' }, spec)), store.insert(job(4, { owner: 'you' }, spec))]);
+      const answers = await Promise.all([
+        store.insert(job(1, {}, spec)),
+        store.insert(job(2, {}, spec)),
+        store.insert(job(3, { digest: 'other' }, spec)),
+        store.insert(job(4, { owner: 'you' }, spec)),
+      ]);
       expect(answers.map(({ kind }) => kind)).toEqual(['inserted', 'existing', 'existing', 'inserted']);
       expect(answers[1]).toMatchObject({ same: true, job: { id: job(1).id } });
       expect(answers[2]).toMatchObject({ same: false });
@@ -87,13 +95,19 @@ export function jobStoreConformance(name: string, prepare: () => { readonly open
 
     test('[JOB-5] a list is newest first, and pages over any filter give each job once', async () => {
       for (let number = 0; number < 30; number += 1) {
-        await store.insert(job(number, { owner: number % 3 === 0 ? 'you' : 'me' }, { labels: number % 2 === 0 ? { a: '1', b: `${number % 4}` } : { a: '2' } }));
+        await store.insert(
+          job(
+            number,
+            { owner: number % 3 === 0 ? 'you' : 'me' },
+            { labels: number % 2 === 0 ? { a: '1', b: `${number % 4}` } : { a: '2' } },
+          ),
+        );
         if (number % 5 === 0) await store.finish(job(number).id, completed);
       }
       store.markRunning([job(1).id, job(2).id, job(5).id]);
       const all = async (filter: object): Promise<number[]> => {
         const found: number[] = [];
-        for (let beforeId: string | undefined; ; ) {
+        for (let beforeId: string | undefined; ;) {
           const page = await store.list({ ...filter, limit: 2, ...(beforeId === undefined ? {} : { beforeId }) });
           found.push(...page.jobs.map(({ id }) => Number(id.slice(-12))));
           beforeId = page.jobs.at(-1)?.id;
@@ -105,7 +119,9 @@ export function jobStoreConformance(name: string, prepare: () => { readonly open
       expect(await all({ owner: 'you' })).toEqual(numbers.filter((number) => number % 3 === 0));
       expect(await all({ states: ['running'] })).toEqual([2, 1]);
       expect(await all({ states: ['completed', 'lost'] })).toEqual([25, 20, 15, 10, 5, 0]);
-      expect(await all({ states: ['queued', 'completed'], owner: 'me' })).toEqual(numbers.filter((number) => number % 3 !== 0 && number !== 1 && number !== 2));
+      expect(await all({ states: ['queued', 'completed'], owner: 'me' })).toEqual(
+        numbers.filter((number) => number % 3 !== 0 && number !== 1 && number !== 2),
+      );
       expect(await all({ labels: { a: '1', b: '0' } })).toEqual(numbers.filter((number) => number % 4 === 0));
       expect(await all({ labels: { a: '3' } })).toEqual([]);
     });
@@ -118,7 +134,8 @@ export function jobStoreConformance(name: string, prepare: () => { readonly open
     });
 
     test('[OUT-5] a page of huge jobs ends early rather than filling the memory', async () => {
-      for (let number = 0; number < 8; number += 1) await store.insert(job(number, {}, { argv: Array.from({ length: 15 }, () => 'x'.repeat(100_000)) }));
+      for (let number = 0; number < 8; number += 1)
+        await store.insert(job(number, {}, { argv: Array.from({ length: 15 }, () => 'x'.repeat(100_000)) }));
       const page = await store.list({ limit: 1000 });
       expect(page.more).toBe(true);
       expect(page.jobs.length).toBeGreaterThan(0);

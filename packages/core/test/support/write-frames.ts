@@ -5,7 +5,11 @@ export type Piece =
   | { readonly kind: 'gap'; readonly stdoutBytes: number; readonly stderrBytes: number; readonly reason: 1 | 2 };
 
 /** An output file as docs/output-format.md has it, and where each of its frames ends. */
-export function writeFrames(pieces: readonly Piece[]): { readonly file: Buffer; readonly ends: readonly number[]; readonly produced: number } {
+export function writeFrames(pieces: readonly Piece[]): {
+  readonly file: Buffer;
+  readonly ends: readonly number[];
+  readonly produced: number;
+} {
   const header = Buffer.alloc(16);
   header.write('WKROUT\x01\0', 'latin1');
   const parts = [header];

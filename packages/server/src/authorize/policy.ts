@@ -1,10 +1,14 @@
 import type { Job } from '@worker/core';
 import { refusal } from '../fail/refusal.ts';
 import type { Principal } from '../identify/principal.ts';
-import { roles, type MethodName, type RoleName } from './roles.ts';
+import { roles, type MethodName, type Role, type RoleName } from './roles.ts';
 
 /** Which roles a principal has. Never taken from the certificate beyond the principal itself. */
 export type RolesOf = (principal: Principal) => readonly RoleName[];
+
+const sees: Readonly<Record<Role['jobs'], (principal: Principal, job: Job) => boolean>> = {
+  own: (principal, job) => job.owner === principal,
+};
 
 /** The decisions about a caller, made of its roles alone. Deny by default. */
 export class Policy {
@@ -22,7 +26,7 @@ export class Policy {
 
   /** The decision of the second gate; see `visibleJob`. */
   maySee(principal: Principal, job: Job): boolean {
-    return this.#rolesOf(principal).some((name) => roles[name].jobs === 'own') && job.owner === principal;
+    return this.#rolesOf(principal).some((name) => sees[roles[name].jobs](principal, job));
   }
 
   methodsOf(principal: Principal): MethodName[] {

@@ -15,7 +15,9 @@ export type RoleName = 'owner';
 /** Starts jobs and does everything to its own; sees no other. */
 const owner: Role = {
   methods: new Set([
-    ...['SubmitJob', 'GetJob', 'ListJobs', 'WaitJob', 'StopJob', 'SignalJob', 'StreamOutput', 'GetServerInfo'].map((name) => `${JobService.typeName}/${name}`),
+    ...['SubmitJob', 'GetJob', 'ListJobs', 'WaitJob', 'StopJob', 'SignalJob', 'StreamOutput', 'GetServerInfo'].map(
+      (name) => `${JobService.typeName}/${name}`,
+    ),
     ...['Submit', 'Stop', 'Status', 'GetLogs'].map((name) => `${WorkerService.typeName}/${name}`),
   ]),
   jobs: 'own',

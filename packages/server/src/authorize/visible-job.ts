@@ -9,7 +9,11 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
  * The second gate, and the only way from an id of a request to a job: INVALID_ARGUMENT for what is no UUID, one and the same NOT_FOUND for a job that
  * does not exist and for one that the principal may not see.
  */
-export async function visibleJob(host: { readonly runner: JobRunner; readonly policy: Policy }, principal: Principal, id: string): Promise<Job> {
+export async function visibleJob(
+  host: { readonly runner: JobRunner; readonly policy: Policy },
+  principal: Principal,
+  id: string,
+): Promise<Job> {
   const canonical = id.toLowerCase();
   if (!uuid.test(canonical)) throw fieldRefusal('id', 'must be the id of a job: a UUID, as Submit answered it');
   const job = await findJob(host.runner, canonical);

@@ -60,13 +60,15 @@ function parseFlags(argv: readonly string[]) {
 function parseListen(text: string): { host: string; port: number } {
   const [, v6, name, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(text) ?? [];
   const host = v6 ?? name;
-  if (host === undefined || Number(digits) > 65_535) throw new UsageError(`--listen must be HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443; it is ${JSON.stringify(text)}`);
+  if (host === undefined || Number(digits) > 65_535)
+    throw new UsageError(`--listen must be HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443; it is ${JSON.stringify(text)}`);
   return { host, port: Number(digits) };
 }
 
 function parseBytes(text: string): number {
   const bytes = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(bytes)) throw new UsageError(`--default-output-bytes must be a number of bytes, 1 or more; it is ${JSON.stringify(text)}`);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`--default-output-bytes must be a number of bytes, 1 or more; it is ${JSON.stringify(text)}`);
   return bytes;
 }
 

@@ -10,12 +10,17 @@ export class StartError extends Error {
 
 /** Reads the three files and makes sure that they can be used together. Throws a {@link StartError}. */
 export async function readIdentity(files: { readonly ca: string; readonly cert: string; readonly key: string }): Promise<ServerIdentity> {
-  const [ca, cert, key] = [await readPem(files.ca, 'CA', '--ca'), await readPem(files.cert, 'certificate', '--cert'), await readKey(files.key)];
+  const [ca, cert, key] = [
+    await readPem(files.ca, 'CA', '--ca'),
+    await readPem(files.cert, 'certificate', '--cert'),
+    await readKey(files.key),
+  ];
   check(`${files.ca} holds no certificate in PEM`, () => new X509Certificate(ca));
   const certificate = check(`${files.cert} holds no certificate in PEM`, () => new X509Certificate(cert));
   const privateKey = check(`${files.key} holds no private key in PEM that can be read without a passphrase`, () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey)) throw new StartError(`${files.key} is not the key of the certificate ${files.cert}`);
-  if (certificate.validToDate.getTime() <= Date.now()) throw new StartError(`the certificate ${files.cert} expired on ${certificate.validToDate.toISOString()}: have it renewed`);
+  if (certificate.validToDate.getTime() <= Date.now())
+    throw new StartError(`the certificate ${files.cert} expired on ${certificate.validToDate.toISOString()}: have it renewed`);
   check('the certificate and its key cannot be used for TLS', () => createSecureContext({ ca, cert, key }));
   return { ca, cert, key };
 }

@@ -44,10 +44,13 @@ async function start(options: CommandOptions, log: Log): Promise<RunningServer> 
   try {
     return await startServer({ host, port, stateDir, identity, log, ...(defaultOutputBytes === undefined ? {} : { defaultOutputBytes }) });
   } catch (error) {
-    if (error instanceof CoreError) throw new StartError(`the state directory ${stateDir} cannot be used: ${error.message}`, { cause: error });
+    if (error instanceof CoreError)
+      throw new StartError(`the state directory ${stateDir} cannot be used: ${error.message}`, { cause: error });
     const code = listenErrorCode(error);
-    if (code === 'EADDRINUSE') throw new StartError(`${host}:${String(port)} is in use: end what listens there, or choose another with --listen`, { cause: error });
-    if (code !== undefined) throw new StartError(`cannot listen on ${host}:${String(port)} (${code}): choose another with --listen`, { cause: error });
+    if (code === 'EADDRINUSE')
+      throw new StartError(`${host}:${String(port)} is in use: end what listens there, or choose another with --listen`, { cause: error });
+    if (code !== undefined)
+      throw new StartError(`cannot listen on ${host}:${String(port)} (${code}): choose another with --listen`, { cause: error });
     throw error;
   }
 }

@@ -10,7 +10,6 @@ const wireNames: Readonly<Record<string, string>> = {
   requestId: 'request_id',
   pageSize: 'page_size',
   pageToken: 'page_token',
-  states: 'filter.states',
   graceMs: 'grace',
   timeoutMs: 'timeout',
   maxChunkBytes: 'max_chunk_bytes',
@@ -33,13 +32,20 @@ function connectErrorOfCore(error: CoreError): ConnectError {
     case 'not-found':
       return jobNotFound();
     case 'already-exists':
-      return refusal('REQUEST_ID_REUSED', 'request_id was used before with another request: use a new one, or repeat the first request as it was');
+      return refusal(
+        'REQUEST_ID_REUSED',
+        'request_id was used before with another request: use a new one, or repeat the first request as it was',
+      );
     case 'out-of-range':
       return refusal('OFFSET_OUT_OF_RANGE', 'offset is beyond what the job has written: start at most at output_bytes of GetJob');
     case 'failed-precondition':
       return refusal('JOB_NOT_RUNNING', 'the job is not running: only a running job can be signalled');
     case 'unavailable':
-      return refusal('RUNNER_UNAVAILABLE', 'the server cannot do this now; nothing was changed: try again, and if it persists ask its operator', error);
+      return refusal(
+        'RUNNER_UNAVAILABLE',
+        'the server cannot do this now; nothing was changed: try again, and if it persists ask its operator',
+        error,
+      );
     case 'closed':
       return serverStopping();
   }
@@ -48,6 +54,13 @@ function connectErrorOfCore(error: CoreError): ConnectError {
 /** What every open call ends with when the server shuts down. */
 export function serverStopping(): ConnectError {
   return refusal('SERVER_STOPPING', 'the server is shutting down; jobs run on: try again when it is back');
+}
+
+/** The same error about the field by another name, where a request has it elsewhere than core. */
+export function withField(error: unknown, rename: (field: string) => string): unknown {
+  if (!(error instanceof CoreError) || error.field === undefined) return error;
+  const message = error.message.startsWith(error.field) ? rename(error.field) + error.message.slice(error.field.length) : error.message;
+  return new CoreError(error.code, message, { field: rename(error.field), cause: error });
 }
 
 /** Core's messages begin with its own name of the field. */

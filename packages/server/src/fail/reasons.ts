@@ -4,7 +4,7 @@ import { Code } from '@connectrpc/connect';
 export const errorDomain = 'worker';
 
 /**
- * Every reason a call can be refused for, and the code it is sent with. This is the table that ERRORS.md documents; clients switch on the reason,
+ * Every reason a call can be refused for, and the code it is sent with. This is the table that docs/errors.md documents; clients switch on the reason,
  * never on a message.
  */
 export const reasons = {

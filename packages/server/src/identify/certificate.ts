@@ -25,7 +25,8 @@ function read(certificate: PeerCertificate): Identity {
   if (certificate.ext_key_usage?.includes(clientAuth) !== true) {
     return refused('CERTIFICATE_USAGE_INVALID', 'the client certificate lacks the extended key usage clientAuth: have it issued with it');
   }
-  if (certificate.ca) return refused('CERTIFICATE_USAGE_INVALID', 'the client certificate is that of a CA: use one issued to a person or program');
+  if (certificate.ca)
+    return refused('CERTIFICATE_USAGE_INVALID', 'the client certificate is that of a CA: use one issued to a person or program');
   const principal = principalOf(certificate.subject.CN);
   if (principal === undefined) {
     return refused('PRINCIPAL_INVALID', 'the CommonName of the client certificate is not exactly one plain ASCII e-mail address');
@@ -33,7 +34,8 @@ function read(certificate: PeerCertificate): Identity {
   const names = subjectAltNamesOf(certificate.subjectaltname);
   if (names === undefined) return refused('ADDRESS_MISMATCH', 'the subject alternative names of the client certificate cannot be read');
   const expiresAt = new Date(certificate.valid_to);
-  if (Number.isNaN(expiresAt.getTime())) return refused('CERTIFICATE_EXPIRED', 'the end of validity of the client certificate cannot be read');
+  if (Number.isNaN(expiresAt.getTime()))
+    return refused('CERTIFICATE_EXPIRED', 'the end of validity of the client certificate cannot be read');
   return { kind: 'known', principal, names, expiresAt };
 }
 

@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { constants, type Http2ServerRequest } from 'node:http2';
-import { createConnectRouter, createContextKey, createContextValues, type ConnectRouter, type ConnectRouterOptions } from '@connectrpc/connect';
+import {
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+} from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip, universalRequestFromNodeRequest } from '@connectrpc/connect-node';
 import type { Connection } from '../identify/connection.ts';

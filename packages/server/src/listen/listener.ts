@@ -1,4 +1,4 @@
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { once } from 'node:events';
@@ -6,7 +6,7 @@ import { connectionOf } from '../identify/connection.ts';
 import type { Log } from '../log/log.ts';
 import type { Request } from './dispatch.ts';
 import type { ListenLimits } from './limits.ts';
-import { OpenConnections } from './open-connections.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { Response } from './respond.ts';
 import { tlsOptions, type ServerIdentity } from './tls-options.ts';
 
@@ -30,17 +30,22 @@ export class Listener {
   constructor({ identity, limits, connections, onRequest, log }: ListenerOptions) {
     this.#connections = connections;
     this.#drainMs = limits.drainMs;
-    this.#server = createSecureServer({ ...tlsOptions(identity), ...httpOptions(limits) });
+    const options: SecureServerOptions = { ...tlsOptions(identity), ...httpOptions(limits) };
+    this.#server = createSecureServer(options);
     this.#server.maxConnections = limits.maxConnections;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#admitWithAlpn();
+    // Accepting can fail for a while, as when the process has no file descriptor left.
+    this.#server.on('error', (error) => {
+      log({ level: 'error', message: 'the listener failed', error });
+    });
     this.#server.on('session', (session) => {
       connections.addSession(session, connectionOf(session.socket as TLSSocket));
     });
-    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const { remoteAddress = '', remotePort = 0, authorizationError } = socket;
       const reason = (authorizationError as unknown as string | undefined) ?? error.code ?? error.message;
       log({ level: 'warn', message: 'a TLS handshake was refused', peer: `${remoteAddress} ${String(remotePort)}`, reason });
@@ -79,10 +84,10 @@ export class Listener {
 
   /** Node takes a client that offers no ALPN for one that speaks HTTP/1.1; one that offers others was refused in the handshake. */
   #admitWithAlpn(): void {
-    const [accept] = this.#server.listeners('secureConnection');
+    const [accept] = this.#server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
     if (accept === undefined) throw new Error('node:http2 no longer listens to secureConnection');
     this.#server.removeAllListeners('secureConnection');
-    this.#server.on('secureConnection', (socket) => {
+    this.#server.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol !== 'h2' && socket.alpnProtocol !== 'http/1.1') {
         socket.destroy();
         return;

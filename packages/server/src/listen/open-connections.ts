@@ -37,9 +37,14 @@ export class OpenConnections {
   }
 
   addSession(session: ServerHttp2Session, connection: Connection): void {
-    const entry = this.#add(session, connection, () => {
-      session.destroy();
-    }, session);
+    const entry = this.#add(
+      session,
+      connection,
+      () => {
+        session.destroy();
+      },
+      session,
+    );
     session.on('stream', (stream) => {
       entry.streams += 1;
       stream.once('close', () => {
@@ -69,7 +74,14 @@ export class OpenConnections {
 
   #add(transport: ServerHttp2Session | TLSSocket, connection: Connection, destroy: () => void, session?: ServerHttp2Session): Open {
     const now = performance.now();
-    const entry: Open = { connection, destroy, streams: 0, idleSince: now, pingDueAt: now + this.#limits.pingMs, ...(session === undefined ? {} : { session }) };
+    const entry: Open = {
+      connection,
+      destroy,
+      streams: 0,
+      idleSince: now,
+      pingDueAt: now + this.#limits.pingMs,
+      ...(session === undefined ? {} : { session }),
+    };
     this.#open.add(entry);
     this.#byTransport.set(transport, connection);
     transport.once('close', () => this.#open.delete(entry));

@@ -4,6 +4,9 @@ import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 
 export type Response = ServerResponse | Http2ServerResponse;
 
+/** Of a status message in trailers, encoded. Clients take 8 KiB of trailers or little more. */
+const maxMessageLength = 2_048;
+
 /** Sends the status and headers at once. Without effect when they were sent before. */
 export function sendHeaders(response: Response, status: number, headers: Headers | undefined): void {
   if (response.headersSent || isGone(response)) return;
@@ -29,8 +32,8 @@ export async function respond(answer: UniversalServerResponse, response: Respons
     }
     if (response.writableEnded || isGone(response)) return;
     sendHeaders(response, answer.status, answer.header);
-    const trailers = nodeHeaders(answer.trailer);
-    if (Object.keys(trailers).length > 0) (response as ServerResponse).addTrailers(trailers as Record<string, string>);
+    const trailers = nodeHeaders(shortened(answer.trailer));
+    if (Object.keys(trailers).length > 0) (response as ServerResponse).addTrailers(trailers);
     response.end();
   } finally {
     await chunks?.return?.();
@@ -48,6 +51,14 @@ export function respondEmpty(response: Response, status: number): void {
 /** Has an HTTP/1.1 connection closed after this response, because what is left of the request's body shall not be read. HTTP/2 resets the one stream by itself. */
 export function closeAfterResponse(response: Response): void {
   if ('shouldKeepAlive' in response) response.shouldKeepAlive = false;
+}
+
+/** What a request contained can be in the message that the protocol library makes of it: it is cut to what clients take, between two of its percent-encoded characters. */
+function shortened(trailers: Headers | undefined): Headers | undefined {
+  const message = trailers?.get('grpc-message') ?? '';
+  if (message.length > maxMessageLength)
+    trailers?.set('grpc-message', message.slice(0, maxMessageLength).replace(/(?:%[0-9A-F]{0,2})+$/, ''));
+  return trailers;
 }
 
 /** Whether nothing can be sent any more. */

@@ -10,6 +10,8 @@ export interface LogEntry {
   /** Address and port of the other side. */
   readonly peer?: string;
   readonly url?: string;
+  /** Of entries with this message that were left out before this one. */
+  readonly omitted?: number;
   readonly error?: unknown;
 }
 

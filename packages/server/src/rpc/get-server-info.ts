@@ -5,7 +5,11 @@ import { timestampOf } from '../translate/timestamp.ts';
 import { version } from '../version.ts';
 import type { Call, Host } from './call.ts';
 
-export function getServerInfo(host: Host, _request: GetServerInfoRequest, call: Call): MessageInitShape<typeof GetServerInfoResponseSchema> {
+export function getServerInfo(
+  host: Host,
+  _request: GetServerInfoRequest,
+  call: Call,
+): MessageInitShape<typeof GetServerInfoResponseSchema> {
   return {
     version,
     principal: call.principal,

@@ -1,6 +1,7 @@
 import { toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { JobSchema, type ListJobsRequest, type ListJobsResponseSchema } from '@worker/protocol';
 import type { ListOptions } from '@worker/core';
+import { withField } from '../fail/from-core.ts';
 import { fieldRefusal } from '../fail/refusal.ts';
 import { jobMessage } from '../translate/job-message.ts';
 import { stateKindsOf } from '../translate/state-filter.ts';
@@ -23,7 +24,9 @@ export async function listJobs(host: Host, request: ListJobsRequest, call: Call)
   };
   let size = pageSize === 0 ? defaultPage : Math.min(pageSize, largestPage);
   for (;;) {
-    const page = await host.runner.list({ ...options, pageSize: size });
+    const page = await host.runner.list({ ...options, pageSize: size }).catch((error: unknown) => {
+      throw withField(error, (field) => (/^(?:labels|states)\b/.test(field) ? `filter.${field}` : field));
+    });
     const jobs = page.jobs.map(jobMessage);
     const fitting = countThatFit(jobs.map((job) => toBinary(JobSchema, job).length));
     // Asked again for fewer, because only core can make the token of the place where the page then ends.

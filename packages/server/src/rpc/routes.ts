@@ -20,7 +20,9 @@ type Answer<D extends DescMessage> = MessageInitShape<D> | Promise<MessageInitSh
 
 /** Runs a handler of one RPC as a call that passed the first gate. */
 export interface Run {
-  one<I, O extends DescMessage>(handle: (host: Host, request: I, call: Call) => Answer<O>): (request: I, context: HandlerContext) => Promise<MessageInitShape<O>>;
+  one<I, O extends DescMessage>(
+    handle: (host: Host, request: I, call: Call) => Answer<O>,
+  ): (request: I, context: HandlerContext) => Promise<MessageInitShape<O>>;
   many<I, O>(handle: (host: Host, request: I, call: Call) => AsyncGenerator<O>): (request: I, context: HandlerContext) => AsyncGenerator<O>;
 }
 

@@ -22,12 +22,11 @@ export class OpenCalls {
     return this.#count;
   }
 
-  enter(): Disposable {
+  /** Answers what must be called once when the handler has ended. */
+  enter(): () => void {
     this.#count += 1;
-    return {
-      [Symbol.dispose]: () => {
-        this.#count -= 1;
-      },
+    return () => {
+      this.#count -= 1;
     };
   }
 }
@@ -35,22 +34,26 @@ export class OpenCalls {
 export function runOn(host: Host, open: OpenCalls, log: Log): Run {
   return {
     one: (handle) => async (request, context) => {
-      using _ = open.enter();
       const call = callOf(context);
+      const leave = open.enter();
       try {
         return await handle(host, request, call);
       } catch (error) {
         throw answerFor(error, context, call, log);
+      } finally {
+        leave();
       }
     },
     many: (handle) =>
       async function* (request, context) {
-        using _ = open.enter();
         const call = callOf(context);
+        const leave = open.enter();
         try {
           yield* handle(host, request, call);
         } catch (error) {
           throw answerFor(error, context, call, log);
+        } finally {
+          leave();
         }
       },
   };
@@ -58,7 +61,8 @@ export function runOn(host: Host, open: OpenCalls, log: Log): Run {
 
 function callOf(context: HandlerContext): Call {
   const admitted = context.values.get(admittedKey);
-  if (admitted === undefined) throw new ConnectError('internal error', Code.Internal, undefined, undefined, 'a handler was reached past the first gate');
+  if (admitted === undefined)
+    throw new ConnectError('internal error', Code.Internal, undefined, undefined, 'a handler was reached past the first gate');
   return {
     principal: admitted.principal,
     signal: context.signal,

@@ -4,7 +4,11 @@ import { visibleJob } from '../authorize/visible-job.ts';
 import { jobMessage } from '../translate/job-message.ts';
 import type { Call, Host } from './call.ts';
 
-export async function signalJob(host: Host, request: SignalJobRequest, call: Call): Promise<MessageInitShape<typeof SignalJobResponseSchema>> {
+export async function signalJob(
+  host: Host,
+  request: SignalJobRequest,
+  call: Call,
+): Promise<MessageInitShape<typeof SignalJobResponseSchema>> {
   const { id } = await visibleJob(host, call.principal, request.id);
   return { job: jobMessage(await host.runner.signal(id, request.signal)) };
 }

@@ -12,7 +12,11 @@ const hourMs = 3_600_000;
 export async function stopJob(host: Host, request: StopJobRequest, call: Call): Promise<MessageInitShape<typeof StopJobResponseSchema>> {
   const graceMs = request.grace === undefined ? 0 : millisecondsOf(request.grace, 'grace', 0, hourMs, 'from 0 to 1 h');
   const { id } = await visibleJob(host, call.principal, request.id);
-  const stopping = host.runner.stop(id, { graceMs, requestedBy: call.principal, ...(request.signal === '' ? {} : { signal: request.signal }) });
+  const stopping = host.runner.stop(id, {
+    graceMs,
+    requestedBy: call.principal,
+    ...(request.signal === '' ? {} : { signal: request.signal }),
+  });
   const { job, survivingPids } = await raceSignal(stopping, call.signal);
   return { job: jobMessage(job), survivingPids: [...survivingPids] };
 }

@@ -8,5 +8,8 @@ export async function stop(host: Host, request: Pick<JobId, 'id'>, call: Call): 
   const { id } = await visibleJob(host, call.principal, request.id);
   const { survivingPids } = await host.runner.stop(id, { requestedBy: call.principal });
   if (survivingPids.length === 0) return {};
-  throw refusal('PROCESSES_SURVIVE', `killed, but the kernel has not let these processes go yet: ${survivingPids.join(', ')}; the kill goes on by itself`);
+  throw refusal(
+    'PROCESSES_SURVIVE',
+    `killed, but the kernel has not let these processes go yet: ${survivingPids.join(', ')}; the kill goes on by itself`,
+  );
 }

@@ -11,9 +11,14 @@ const defaultChunkBytes = 64 * 1024;
 const largestChunkBytes = 1024 * 1024;
 const hourMs = 3_600_000;
 
-export async function* streamOutput(host: Host, request: StreamOutputRequest, call: Call): AsyncGenerator<StreamOutputResponse, void, undefined> {
+export async function* streamOutput(
+  host: Host,
+  request: StreamOutputRequest,
+  call: Call,
+): AsyncGenerator<StreamOutputResponse, void, undefined> {
   const options = optionsOf(request, call.signal);
-  const heartbeatMs = request.heartbeat === undefined ? undefined : millisecondsOf(request.heartbeat, 'heartbeat', 1_000, hourMs, 'from 1 s to 1 h');
+  const heartbeatMs =
+    request.heartbeat === undefined ? undefined : millisecondsOf(request.heartbeat, 'heartbeat', 1_000, hourMs, 'from 1 s to 1 h');
   const { id } = await visibleJob(host, call.principal, request.id);
   const offset = offsetOf(request);
   call.openResponse();

@@ -8,7 +8,11 @@ import type { Call, Host } from './call.ts';
 
 const tenYearsMs = 10 * 365 * 86_400_000;
 
-export async function submitJob(host: Host, request: SubmitJobRequest, call: Call): Promise<MessageInitShape<typeof SubmitJobResponseSchema>> {
+export async function submitJob(
+  host: Host,
+  request: SubmitJobRequest,
+  call: Call,
+): Promise<MessageInitShape<typeof SubmitJobResponseSchema>> {
   const { argv, env, cwd, labels, requestId } = request;
   const limits = request.limits === undefined ? {} : limitsOf(request.limits);
   const { job, existing } = await host.runner.submit({ argv, env, cwd, labels, requestId, limits, owner: call.principal });

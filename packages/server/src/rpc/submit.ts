@@ -11,7 +11,8 @@ export async function submit(host: Host, request: Pick<Command, 'command'>, call
     return { id: job.id };
   } catch (error) {
     // This request has one field; the words that core speaks of are parts of it.
-    if (error instanceof CoreError && error.code === 'invalid-argument') throw fieldRefusal('command', `splits into words that cannot be run: ${error.message}`);
+    if (error instanceof CoreError && error.code === 'invalid-argument')
+      throw fieldRefusal('command', `splits into words that cannot be run: ${error.message}`);
     throw error;
   }
 }

@@ -11,8 +11,13 @@ const longestTimerMs = 2 ** 31 - 1;
 
 export async function waitJob(host: Host, request: WaitJobRequest, call: Call): Promise<MessageInitShape<typeof WaitJobResponseSchema>> {
   const timeoutMs =
-    request.timeout === undefined ? undefined : millisecondsOf(request.timeout, 'timeout', 0, Number.MAX_VALUE, 'of 0 or more; unset to wait without limit');
+    request.timeout === undefined
+      ? undefined
+      : millisecondsOf(request.timeout, 'timeout', 0, Number.MAX_VALUE, 'of 0 or more; unset to wait without limit');
   const { id } = await visibleJob(host, call.principal, request.id);
-  const job = await host.runner.wait(id, { signal: call.signal, ...(timeoutMs === undefined ? {} : { timeoutMs: Math.min(timeoutMs, longestTimerMs) }) });
+  const job = await host.runner.wait(id, {
+    signal: call.signal,
+    ...(timeoutMs === undefined ? {} : { timeoutMs: Math.min(timeoutMs, longestTimerMs) }),
+  });
   return { job: jobMessage(job), ended: hasEnded(job.state) };
 }

@@ -2,7 +2,11 @@
  * Passes events on and, whenever none came for `everyMs`, a heartbeat in between. The event that is awaited meanwhile is never lost: one `next()` of the source is
  * under way at a time and is awaited until it answers. Ends the source when it is ended itself.
  */
-export async function* withHeartbeats<T, H>(source: AsyncIterable<T>, everyMs: number, heartbeat: () => H): AsyncGenerator<T | H, void, undefined> {
+export async function* withHeartbeats<T, H>(
+  source: AsyncIterable<T>,
+  everyMs: number,
+  heartbeat: () => H,
+): AsyncGenerator<T | H, void, undefined> {
   const events = source[Symbol.asyncIterator]();
   try {
     for (;;) {

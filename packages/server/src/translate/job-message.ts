@@ -44,12 +44,12 @@ export function limitsMessage(limits: JobLimits): Limits {
 /** The exit code as both services tell it: -1 for an ended job whose program has none, 0 until it has ended. */
 export function exitCodeOf(state: JobState): number {
   if (!hasEnded(state)) return 0;
-  return 'exit' in state && state.exit?.kind === 'code' ? state.exit.code : -1;
+  return 'exit' in state && state.exit.kind === 'code' ? state.exit.code : -1;
 }
 
 function timesOf(state: JobState): JobFields {
   return {
-    ...('startedAt' in state && state.startedAt !== undefined ? { startTime: timestampOf(state.startedAt) } : {}),
+    ...('startedAt' in state ? { startTime: timestampOf(state.startedAt) } : {}),
     ...('endedAt' in state ? { endTime: timestampOf(state.endedAt) } : {}),
   };
 }

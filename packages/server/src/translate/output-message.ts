@@ -25,7 +25,7 @@ export function outputMessage(event: OutputEvent): StreamOutputResponse {
             offset: BigInt(event.offset),
             stream: event.stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,
             time: timestampOfNs(event.timeNs),
-            data: event.data as Uint8Array<ArrayBuffer>,
+            data: event.data,
           }),
         },
       });
@@ -58,5 +58,7 @@ export function outputMessage(event: OutputEvent): StreamOutputResponse {
 }
 
 export function heartbeatMessage(nextOffset: number): StreamOutputResponse {
-  return create(StreamOutputResponseSchema, { event: { case: 'heartbeat', value: create(HeartbeatSchema, { nextOffset: BigInt(nextOffset) }) } });
+  return create(StreamOutputResponseSchema, {
+    event: { case: 'heartbeat', value: create(HeartbeatSchema, { nextOffset: BigInt(nextOffset) }) },
+  });
 }

@@ -15,7 +15,8 @@ const kinds: Readonly<Record<number, JobState['kind']>> = {
 export function stateKindsOf(states: readonly number[]): JobState['kind'][] {
   return states.map((state, index) => {
     const kind = kinds[state];
-    if (kind === undefined) throw fieldRefusal(`filter.states[${index}]`, 'must be a state of jobs: QUEUED, RUNNING, COMPLETED, STOPPED, FAILED or LOST');
+    if (kind === undefined)
+      throw fieldRefusal(`filter.states[${index}]`, 'must be a state of jobs: QUEUED, RUNNING, COMPLETED, STOPPED, FAILED or LOST');
     return kind;
   });
 }

@@ -35,7 +35,11 @@ export async function ask(url: string, tls: SecureClientSessionOptions, path: st
 
 /** The reason of google.rpc.ErrorInfo in an error of Connect, by the debug form of its detail. */
 export function reasonIn(body: Record<string, unknown>): string | undefined {
-  const details = body['details'] as readonly { readonly type: string; readonly debug?: { readonly reason?: string }; readonly value: string }[] | undefined;
+  const details = body['details'] as
+    readonly { readonly type: string; readonly debug?: { readonly reason?: string }; readonly value: string }[] | undefined;
   const info = details?.find(({ type }) => type === 'google.rpc.ErrorInfo');
-  return info?.debug?.reason ?? (info === undefined ? undefined : /[A-Z][A-Z_]{3,}/.exec(Buffer.from(info.value, 'base64').toString('latin1'))?.[0]);
+  return (
+    info?.debug?.reason ??
+    (info === undefined ? undefined : /[A-Z][A-Z_]{3,}/.exec(Buffer.from(info.value, 'base64').toString('latin1'))?.[0])
+  );
 }

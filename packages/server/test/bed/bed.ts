@@ -27,7 +27,14 @@ export class Bed implements AsyncDisposable {
   readonly #options: Partial<StartServerOptions>;
   readonly #clients: Connected[] = [];
 
-  private constructor(pki: Pki, stateDir: string, owner: Credentials, server: RunningServer, log: LogEntry[], options: Partial<StartServerOptions>) {
+  private constructor(
+    pki: Pki,
+    stateDir: string,
+    owner: Credentials,
+    server: RunningServer,
+    log: LogEntry[],
+    options: Partial<StartServerOptions>,
+  ) {
     this.pki = pki;
     this.stateDir = stateDir;
     this.owner = owner;
@@ -70,13 +77,20 @@ export class Bed implements AsyncDisposable {
     await eventually(() => processesOf(this.stateDir).length === 0, { what: `no process of ${this.stateDir} is left` });
     await rm(join(this.stateDir, '..'), { recursive: true });
     await this.pki[Symbol.asyncDispose]();
-    if (this.server.openCalls() !== 0 || this.server.openConnections() !== 0) throw new Error('the closed server still has calls or connections');
+    if (this.server.openCalls() !== 0 || this.server.openConnections() !== 0)
+      throw new Error('the closed server still has calls or connections');
   }
 }
 
 async function start(pki: Pki, stateDir: string, log: LogEntry[], options: Partial<StartServerOptions>): Promise<RunningServer> {
   const { ca, server } = pki;
-  return await startServer({ port: 0, stateDir, identity: { ca: ca.cert, cert: server.cert, key: server.key }, log: (entry) => log.push(entry), ...options });
+  return await startServer({
+    port: 0,
+    stateDir,
+    identity: { ca: ca.cert, cert: server.cert, key: server.key },
+    log: (entry) => log.push(entry),
+    ...options,
+  });
 }
 
 function connect(wire: Wire, baseUrl: string, ca: string, { cert, key }: Credentials): Connected {

@@ -9,7 +9,9 @@ export async function submit({ jobs }: Connected, ...argv: string[]): Promise<st
 }
 
 /** What a call was refused with. Rejects when it was answered. */
-export async function refusalOf(call: Promise<unknown>): Promise<{ code: number; message: string; reason: string | undefined; fields: readonly string[] }> {
+export async function refusalOf(
+  call: Promise<unknown>,
+): Promise<{ code: number; message: string; reason: string | undefined; fields: readonly string[] }> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,

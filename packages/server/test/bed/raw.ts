@@ -35,15 +35,21 @@ export async function closed(opened: { readonly destroyed: boolean }, what: stri
 }
 
 /** Sends a request and answers its status, or undefined when the stream ended without one. */
-export async function statusOf(opened: ClientHttp2Session, headers: Record<string, string>, body: string | Buffer = '{}'): Promise<number | undefined> {
+export async function statusOf(
+  opened: ClientHttp2Session,
+  headers: Record<string, string>,
+  body: string | Buffer = '{}',
+): Promise<number | undefined> {
   const stream = opened.request({ ':method': 'POST', 'content-type': 'application/json', ...headers });
   const { promise, resolve } = Promise.withResolvers<number | undefined>();
   stream.on('response', (received) => {
     resolve(Number(received[':status']));
   });
-  stream.on('error', () => undefined).on('close', () => {
-    resolve(undefined);
-  });
+  stream
+    .on('error', () => undefined)
+    .on('close', () => {
+      resolve(undefined);
+    });
   stream.resume().end(body);
   return await promise;
 }

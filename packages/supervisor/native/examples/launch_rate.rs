@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Instant;
 
 fn main() {
-    let jobs: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
+    let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
     let at_once: usize = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(8);
     for _ in 0..3 {
         let begun = Instant::now();
@@ -19,8 +19,10 @@ fn main() {
             }
             running.push_back(Command::new("/bin/true").spawn().expect("spawn"));
         }
-        running.into_iter().for_each(|mut child| drop(child.wait()));
-        let bare = jobs as f64 / begun.elapsed().as_secs_f64();
+        for mut child in running {
+            child.wait().expect("wait");
+        }
+        let bare = f64::from(jobs) / begun.elapsed().as_secs_f64();
 
         let mut lab = harness::Lab::new();
         let begun = Instant::now();
@@ -47,7 +49,7 @@ fn main() {
                 std::thread::yield_now();
             }
         }
-        let ours = jobs as f64 / begun.elapsed().as_secs_f64();
+        let ours = f64::from(jobs) / begun.elapsed().as_secs_f64();
         println!("bare {bare:.0}/s, launcher {ours:.0}/s, ratio {:.2}", ours / bare);
     }
 }

@@ -10,7 +10,7 @@ use crate::launcher::{Order, refused, remove_one};
 use crate::shim;
 use crate::sweep::{Outcome, Sweep};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
-use crate::sys::{errno, fd, signal, socket, title};
+use crate::sys::{dir, errno, fd, signal, socket, title};
 use crate::wire::encode;
 use crate::wire::v1::RefusalReason;
 
@@ -36,12 +36,13 @@ pub fn run(order: Order<'_>) -> ! {
         }
     };
     let maker_dir = CString::new(shim::starting_name(&order.launch.job_id, shim)).unwrap_or_default();
-    let starting = order.state.starting.as_raw_fd();
+    let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
-    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), starting]);
+    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), jobs, starting]);
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         end_all();
+        remove_socket(&order);
     }
     process::exit_now(0);
 }
@@ -87,6 +88,14 @@ fn watch(shim: Pid) -> bool {
             // Neither can be: the shim is our child until it is reaped here.
             Ok(_) | Err(_) => return false,
         }
+    }
+}
+
+/// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same.
+fn remove_socket(order: &Order<'_>) {
+    let Ok(name) = CString::new(order.launch.job_id.as_str()) else { return };
+    if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
+        let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
     }
 }
 

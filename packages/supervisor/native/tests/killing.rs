@@ -43,6 +43,7 @@ fn as_root_and_as_ordinary_user(test: impl Fn(Lab)) {
     }
 }
 
+/// [KILL-1]
 #[test]
 fn stop_ends_a_daemon_that_is_deaf_and_stopped() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -52,6 +53,7 @@ fn stop_ends_a_daemon_that_is_deaf_and_stopped() {
     });
 }
 
+/// [KILL-1] [KILL-2]
 #[test]
 fn stop_ends_two_thousand_processes() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -61,6 +63,7 @@ fn stop_ends_two_thousand_processes() {
     });
 }
 
+/// [KILL-1]
 #[test]
 fn stop_beats_fork_loops_that_leave_every_session() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -72,6 +75,7 @@ fn stop_beats_fork_loops_that_leave_every_session() {
     });
 }
 
+/// [KILL-1]
 #[test]
 fn stop_beats_fork_loops_that_become_a_program_anew_each_time() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -83,6 +87,7 @@ fn stop_beats_fork_loops_that_become_a_program_anew_each_time() {
     });
 }
 
+/// [KILL-1]
 #[test]
 fn stop_beats_pairs_that_make_each_other_anew() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -92,6 +97,7 @@ fn stop_beats_pairs_that_make_each_other_anew() {
     });
 }
 
+/// [KILL-4]
 #[test]
 fn the_end_of_the_program_ends_what_it_left_behind() {
     as_root_and_as_ordinary_user(|mut lab| {
@@ -117,6 +123,7 @@ fn orphans_that_end_while_the_job_runs_do_not_pile_up() {
     stop_now(&lab, &job);
 }
 
+/// [KILL-3]
 #[test]
 fn a_program_that_minds_the_signal_ends_by_itself_within_the_grace() {
     let mut lab = Lab::new();
@@ -130,6 +137,7 @@ fn a_program_that_minds_the_signal_ends_by_itself_within_the_grace() {
     assert!(job.stdout().ends_with("bye\n"));
 }
 
+/// [KILL-2] [KILL-3] [JOB-1]
 #[test]
 fn a_program_that_does_not_is_killed_when_the_grace_is_over_and_a_later_stop_shortens_it() {
     let mut lab = Lab::new();
@@ -154,6 +162,7 @@ fn a_program_that_does_not_is_killed_when_the_grace_is_over_and_a_later_stop_sho
     assert_eq!((result.cause(), result.requested_by.as_str()), (EndCause::StopRequested, "somebody"), "the first cause wins");
 }
 
+/// [KILL-3]
 #[test]
 fn a_stopped_program_is_woken_by_the_signal_of_a_stop() {
     let mut lab = Lab::new();
@@ -166,6 +175,7 @@ fn a_stopped_program_is_woken_by_the_signal_of_a_stop() {
     assert_eq!(connection.ended().expect("the end").outcome, Some(result::Outcome::ExitCode(0)));
 }
 
+/// [KILL-6]
 #[test]
 fn the_wall_time_limit_ends_a_job_and_says_so() {
     let mut lab = Lab::new();
@@ -177,6 +187,7 @@ fn the_wall_time_limit_ends_a_job_and_says_so() {
     assert!(result.wall_time_ns >= 200_000_000 && begun.elapsed() < Duration::from_millis(1200));
 }
 
+/// [OUT-6]
 #[test]
 fn the_output_limit_ends_a_job_that_asked_for_it() {
     let mut lab = Lab::new();
@@ -199,6 +210,7 @@ fn a_signal_reaches_the_group_and_what_cannot_be_sent_is_told() {
     assert_eq!((result.outcome, result.cause), (Some(result::Outcome::ExitCode(5)), 0));
 }
 
+/// [KILL-4]
 #[test]
 fn somebody_outside_of_the_tree_who_holds_the_pipe_does_not_hang_the_end() {
     let mut lab = Lab::new();
@@ -217,6 +229,7 @@ fn somebody_outside_of_the_tree_who_holds_the_pipe_does_not_hang_the_end() {
     job.audit();
 }
 
+/// [KILL-2]
 #[test]
 fn what_cannot_be_killed_is_named_and_the_kill_goes_on() {
     if !harness::is_root() {

@@ -400,7 +400,7 @@ pub struct ShimEvent {
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
     /// What happened.
-    #[prost(oneof = "shim_event::Event", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "shim_event::Event", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub event: ::core::option::Option<shim_event::Event>,
 }
 /// Nested message and enum types in `ShimEvent`.
@@ -423,12 +423,16 @@ pub mod shim_event {
         /// The signal was sent, or not.
         #[prost(message, tag = "6")]
         SignalSent(super::SignalSent),
-        /// The tree was killed and these processes are still there. Sent 800 ms after the kill began, and every second from then on while there are any.
+        /// The tree was killed and these processes are still there. Sent 800 ms after the kill began, and every second from then on while there are any; and at once
+        /// to a connection that asks for a stop after that.
         #[prost(message, tag = "7")]
         Survivors(super::Survivors),
         /// The tree is gone, the output is drained, the result is in the directory. The last event.
         #[prost(message, tag = "8")]
         Ended(super::Ended),
+        /// The tree was seen gone; the output is still drained. Told when a stop was asked for, for it is answered then.
+        #[prost(message, tag = "9")]
+        TreeGone(super::TreeGone),
     }
 }
 /// All the shim knows.
@@ -517,6 +521,10 @@ pub struct Survivors {
     /// Their process ids, at most 100.
     #[prost(int32, repeated, tag = "1")]
     pub pids: ::prost::alloc::vec::Vec<i32>,
+}
+/// No process of the job is left.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TreeGone {
 }
 /// The job has ended.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use prost::Message;
 
-pub use start::{Order, refused};
 pub use leftovers::remove_one;
+pub use start::{Order, refused};
 pub use state_dir::StateDir;
 
 use crate::sys::poll::PollSet;

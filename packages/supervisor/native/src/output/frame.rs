@@ -115,3 +115,49 @@ pub fn parse(file: &[u8], at: usize) -> Option<Frame> {
     let bytes = file.get(payload.clone())?;
     (crc32fast::hash(bytes) == word(24)).then(|| Frame { kind, offset: long(8), time: long(16), payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> Vec<u8> {
+        let mut file = file_header(1).to_vec();
+        file.extend_from_slice(&frame_header(Kind::Data(Stream::Stderr), 0, 2, b"abc"));
+        file.extend_from_slice(b"abc");
+        file.extend_from_slice(&frame_header(Kind::Gap(Missing::Limit), 3, 4, &gap_payload(5, 6)));
+        file.extend_from_slice(&gap_payload(5, 6));
+        file
+    }
+
+    fn whole_frames(file: &[u8]) -> usize {
+        let mut at = FILE_HEADER;
+        std::iter::from_fn(|| {
+            let frame = parse(file, at)?;
+            at = frame.payload.end;
+            Some(frame)
+        })
+        .count()
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_yields_its_whole_frames_and_nothing_else() {
+        let file = file();
+        let first_end = FILE_HEADER + FRAME_HEADER + 3;
+        for cut in 0..file.len() {
+            assert_eq!(whole_frames(&file[..cut]), usize::from(cut >= first_end), "cut at {cut}");
+        }
+        assert_eq!(whole_frames(&file), 2);
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_in_a_frame_is_seen() {
+        let good = file();
+        for at in FILE_HEADER..good.len() {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                assert!(whole_frames(&bad) < 2, "byte {at}, bit {bit}");
+            }
+        }
+    }
+}

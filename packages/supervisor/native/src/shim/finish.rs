@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 
-use super::{Phase, Program, Shim};
+use super::{Phase, Program, SOCKET, Shim};
 use crate::sys::process::{self, Exit};
 use crate::sys::{dir, fd};
 use crate::wire::v1::{Ended, ResourceUsage, Result as JobResult, result, shim_event};
@@ -37,6 +37,8 @@ impl Shim {
         self.tell_output();
         match written {
             Ok(result) => {
+                // Nobody has to be refused any more: the result tells. Where this fails a socket stays that refuses.
+                let _ = dir::unlink_at(self.dir.as_fd(), SOCKET, false);
                 self.phase = Phase::Ended;
                 self.tell_all(&shim_event::Event::Ended(Ended { result: Some(result) }));
             }

@@ -7,7 +7,7 @@ use crate::sweep::Outcome;
 use crate::sys::clock::unix_nanos;
 use crate::sys::process::{self, Waited};
 use crate::sys::signal;
-use crate::wire::v1::{EndCause, Stop, Survivors, shim_event};
+use crate::wire::v1::{EndCause, Stop, Survivors, TreeGone, shim_event};
 
 // A tree that has not died by then is stuck in the kernel, or not ours to kill: its processes are named.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -23,13 +23,15 @@ pub struct Killing {
     pub next_pass: Instant,
     /// When to name what is still there.
     pub next_tell: Instant,
+    /// From when on what is still there counts as surviving.
+    overdue: Instant,
     pause: Duration,
 }
 
 impl Killing {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { next_pass: now, next_tell: now + PATIENCE, pause: FIRST_PAUSE }
+        Self { next_pass: now, next_tell: now + PATIENCE, overdue: now + PATIENCE, pause: FIRST_PAUSE }
     }
 }
 
@@ -131,6 +133,9 @@ impl Shim {
             Outcome::Gone => {
                 self.gone = Some((unix_nanos(), now));
                 self.phase = Phase::Draining(now + self.drain);
+                if self.stop_asked {
+                    self.tell_all(&shim_event::Event::TreeGone(TreeGone {}));
+                }
                 return;
             }
             Outcome::Again => {
@@ -144,8 +149,18 @@ impl Shim {
         }
         if now >= killing.next_tell {
             killing.next_tell = now + TELL_EVERY;
-            let pids: Vec<i32> = self.sweep.survivors().iter().copied().take(MAX_NAMED).collect();
-            self.tell_all(&shim_event::Event::Survivors(Survivors { pids }));
+            let survivors = self.survivors();
+            self.tell_all(&shim_event::Event::Survivors(survivors));
         }
+    }
+
+    /// What the kernel has not let go in time.
+    pub(super) fn overdue(&mut self) -> Option<Survivors> {
+        let Phase::Killing(killing) = &self.phase else { return None };
+        (Instant::now() >= killing.overdue).then(|| self.survivors())
+    }
+
+    fn survivors(&mut self) -> Survivors {
+        Survivors { pids: self.sweep.survivors().iter().copied().take(MAX_NAMED).collect() }
     }
 }

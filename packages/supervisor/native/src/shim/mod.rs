@@ -60,6 +60,9 @@ struct StartedAt {
     pid: Pid,
 }
 
+/// Where it listens, in the job's directory.
+pub const SOCKET: &std::ffi::CStr = c"shim.sock";
+
 struct Shim {
     job_id: String,
     program_name: Vec<u8>,
@@ -78,6 +81,7 @@ struct Shim {
     cause: EndCause,
     requested_by: String,
     grace_ends: Option<Instant>,
+    stop_asked: bool,
     sweep: Sweep,
 
     pipes: Pipes,
@@ -90,7 +94,8 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     let published = process::set_session()
         .map_err(|error| publish::system("setsid", &error))
         .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
-        .and_then(|()| publish::publish(order.state, &order.launch.job_id, listener.as_fd()));
+        .and_then(|()| crate::sys::signal::child_events().map_err(|error| publish::system("signalfd", &error)))
+        .and_then(|children| publish::publish(order.state, &order.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
     let response = match &published {
         Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
         Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
@@ -99,13 +104,12 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     encode(&LauncherResponse { sequence: order.sequence, response: Some(response) }, &mut bytes);
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
-    let Ok(dir) = published else { process::exit_now(0) };
+    let Ok((dir, children)) = published else { process::exit_now(0) };
     let Order { launch, report, .. } = order;
     drop(report);
     // The state directory is the launcher's; a shim needs only its job's.
-    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), listener.as_raw_fd()]);
+    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()]);
 
-    let Ok(children) = crate::sys::signal::child_events() else { process::exit_now(1) };
     let start = start::start(&launch);
     let (phase, program, pipes) = match start {
         Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.pipes),
@@ -129,6 +133,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         cause: EndCause::Unspecified,
         requested_by: String::new(),
         grace_ends: None,
+        stop_asked: false,
         sweep: Sweep::new(),
         pipes,
         writer: Writer::new(launch.output_bytes),

@@ -9,7 +9,7 @@ use prost::Message;
 use super::{Phase, Shim};
 use crate::sys::poll::PollSet;
 use crate::sys::{errno, process, signal, socket};
-use crate::wire::v1::{ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, shim_event, shim_request};
+use crate::wire::v1::{ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, TreeGone, shim_event, shim_request};
 use crate::wire::{Inbox, Outbox, PROTOCOL_VERSION, Received};
 
 // One server has one connection; more than this is a fault or an attack.
@@ -76,7 +76,8 @@ impl Shim {
         if !trusted || self.clients.len() >= MAX_CLIENTS {
             return;
         }
-        let mut client = Client { socket, inbox: Inbox::default(), outbox: Outbox::default(), told: self.writer.committed().file_length, credit: true, gone: false };
+        let mut client =
+            Client { socket, inbox: Inbox::default(), outbox: Outbox::default(), told: self.writer.committed().file_length, credit: true, gone: false };
         client.tell(0, shim_event::Event::Hello(self.hello()));
         self.clients.push(client);
     }
@@ -105,19 +106,26 @@ impl Shim {
             Some(shim_request::Request::Stop(stop)) => {
                 self.clients[index].tell(sequence, shim_event::Event::StopAccepted(StopAccepted {}));
                 self.stop(&stop);
+                self.tell_how_far(index);
             }
             Some(shim_request::Request::Signal(asked)) => {
-                let sent = if (1..=signal::LAST).contains(&asked.signal) {
-                    self.signal(asked.signal)
-                } else {
-                    Err(io::Error::from_raw_os_error(libc::EINVAL))
-                };
+                let sent = if (1..=signal::LAST).contains(&asked.signal) { self.signal(asked.signal) } else { Err(io::Error::from_raw_os_error(libc::EINVAL)) };
                 let errno = sent.err().as_ref().map_or(0, errno);
                 self.clients[index].tell(sequence, shim_event::Event::SignalSent(SignalSent { errno }));
             }
             Some(shim_request::Request::OutputTaken(_)) => self.clients[index].credit = true,
             // A request of a later release: this one cannot mean it.
             None => self.clients[index].gone = true,
+        }
+    }
+
+    /// Answers a stop that comes late with what is known by now.
+    fn tell_how_far(&mut self, index: usize) {
+        self.stop_asked = true;
+        if self.gone.is_some() {
+            self.clients[index].tell(0, shim_event::Event::TreeGone(TreeGone {}));
+        } else if let Some(survivors) = self.overdue() {
+            self.clients[index].tell(0, shim_event::Event::Survivors(survivors));
         }
     }
 

@@ -3,8 +3,8 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::{Phase, Program, Shim, StartedAt};
 use super::start::{Exec, read_exec};
+use super::{Phase, Program, Shim, StartedAt};
 use crate::output::Limit;
 use crate::sys::clock::unix_nanos;
 use crate::sys::fd;
@@ -105,7 +105,7 @@ impl Shim {
         let of_phase = match &self.phase {
             Phase::Starting(_) | Phase::Running => self.grace_ends.into_iter().chain(self.wall_ends()).min(),
             Phase::Killing(killing) => Some(killing.next_pass.min(killing.next_tell)),
-            Phase::Draining(end) if self.pipes.ended() => Some(*end - self.drain),
+            Phase::Draining(_) if self.pipes.ended() => Some(Instant::now()),
             Phase::Draining(at) | Phase::Finishing(at) => Some(*at),
             Phase::Ended => None,
         };

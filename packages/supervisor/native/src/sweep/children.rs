@@ -37,11 +37,7 @@ impl Children {
 /// The children of another process, over all of its threads; empty where the kernel does not tell.
 pub fn of_process(pid: Pid) -> Vec<Pid> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    threads
-        .flatten()
-        .filter_map(|thread| std::fs::read(thread.path().join("children")).ok())
-        .flat_map(|text| numbers(&text).collect::<Vec<_>>())
-        .collect()
+    threads.flatten().filter_map(|thread| std::fs::read(thread.path().join("children")).ok()).flat_map(|text| numbers(&text).collect::<Vec<_>>()).collect()
 }
 
 /// The parent of a process; `None` when it is gone.

@@ -78,7 +78,7 @@ pub fn inherit(fd: RawFd) -> Option<OwnedFd> {
 /// Closes every descriptor from 3 on but those given. Whoever calls this forgets all handles of the closed ones.
 ///
 /// # Errors
-/// As close_range(2).
+/// As `close_range`(2).
 pub fn close_all_but(keep: &mut [RawFd]) -> io::Result<()> {
     keep.sort_unstable();
     let mut first: u32 = 3;

@@ -178,7 +178,7 @@ pub fn children_usage() -> libc::rusage {
 /// A handle of a process, whatever becomes of its number.
 ///
 /// # Errors
-/// As pidfd_open(2).
+/// As `pidfd_open`(2).
 pub fn open_pid(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: touches no memory.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
@@ -190,7 +190,7 @@ pub fn open_pid(pid: Pid) -> io::Result<OwnedFd> {
 /// Sends a signal by handle; 0 asks only whether the process was not reaped yet.
 ///
 /// # Errors
-/// As pidfd_send_signal(2).
+/// As `pidfd_send_signal`(2).
 pub fn signal_pidfd(process: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: a null siginfo means that of kill(2).
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0) };

@@ -53,8 +53,12 @@ pub fn keep_children() {
 }
 
 fn set_disposition(signal: i32, disposition: libc::sighandler_t) {
-    // SAFETY: both dispositions are no handlers. SIGKILL, SIGSTOP and the C library's own two refuse, and stay at their default.
-    unsafe { libc::signal(signal, disposition) };
+    // Past the C library, which refuses to touch 32 and 33: a parent may have left even those ignored. The kernel's structure begins with the disposition; no flags and an
+    // empty mask follow, in any layout.
+    let mut action = [0_usize; 8];
+    action[0] = disposition;
+    // SAFETY: the structure is at least as large as the kernel's, and both dispositions are no handlers. SIGKILL and SIGSTOP refuse, and stay at their default.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null::<usize>(), size_of::<u64>()) };
 }
 
 /// Blocks every signal that can be blocked.
@@ -108,10 +112,8 @@ pub fn child_events() -> io::Result<OwnedFd> {
 /// Waits for a SIGCHLD, which must be blocked, or until the time is over.
 pub fn wait_child(time: Duration) {
     let set = child_set();
-    let limit = libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: libc::c_long::from(time.subsec_nanos()),
-    };
+    let limit =
+        libc::timespec { tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX), tv_nsec: libc::c_long::from(time.subsec_nanos()) };
     // SAFETY: the set and the time are valid. Whatever ends the wait, the caller looks for children.
     unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const limit) };
 }

@@ -6,6 +6,13 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::{check, check_len};
 
+// Unix sockets, in the width that addresses have.
+const FAMILY: libc::sa_family_t = 1;
+
+fn socklen(length: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(length).unwrap_or(libc::socklen_t::MAX)
+}
+
 /// A stream socket, close-on-exec and non-blocking.
 ///
 /// # Errors
@@ -23,16 +30,16 @@ pub fn stream() -> io::Result<OwnedFd> {
 /// # Errors
 /// As bind(2).
 pub fn bind_here(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
-    let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
+    let mut address = libc::sockaddr_un { sun_family: FAMILY, sun_path: [0; 108] };
     if name.len() >= address.sun_path.len() {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }
     for (to, from) in address.sun_path.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    let length = offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1;
+    let length = socklen(offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1);
     // SAFETY: the address is valid for the length, which is below its size.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length as libc::socklen_t) }).map(drop)
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
 }
 
 /// Makes connections possible; so many wait to be accepted.
@@ -65,7 +72,7 @@ pub fn accept(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
 /// As getsockopt(2).
 pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut credentials = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
-    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    let mut length = socklen(size_of::<libc::ucred>());
     let place = (&raw mut credentials).cast();
     // SAFETY: the structure is writable for the length given.
     check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, place, &raw mut length) })?;

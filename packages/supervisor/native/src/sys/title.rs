@@ -9,10 +9,10 @@ static END: AtomicUsize = AtomicUsize::new(0);
 
 /// Finds the area. Called once, before any fork; without it, or without /proc, `set` does nothing.
 pub fn find() {
-    let Ok(stat) = std::fs::read("/proc/self/stat") else { return };
+    let Ok(text) = std::fs::read("/proc/self/stat") else { return };
     // The name, in parentheses, is field 2; arg_start, arg_end, env_start, env_end are fields 48 to 51.
-    let Some(close) = stat.iter().rposition(|byte| *byte == b')') else { return };
-    let fields = String::from_utf8_lossy(&stat[close + 1..]).into_owned();
+    let Some(close) = text.iter().rposition(|byte| *byte == b')') else { return };
+    let fields = String::from_utf8_lossy(&text[close + 1..]).into_owned();
     let place = |number: usize| fields.split_ascii_whitespace().nth(number - 3).and_then(|field| field.parse::<usize>().ok()).unwrap_or(0);
     let (start, arguments_end, environment_start, environment_end) = (place(48), place(49), place(50), place(51));
     if start == 0 || arguments_end <= start {

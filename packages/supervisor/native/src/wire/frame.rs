@@ -129,3 +129,44 @@ impl Outbox {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::v1::{LauncherHello, Survivors};
+
+    fn two_messages() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&LauncherHello { protocol_version: 1, release: "r".to_owned(), pid: 7 }, &mut bytes);
+        encode(&Survivors { pids: vec![] }, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn messages_cut_at_any_byte_arrive_whole() {
+        let bytes = two_messages();
+        for cut in 0..=bytes.len() {
+            let (mut inbox, mut taken) = (Inbox::default(), Vec::new());
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                inbox.push(part);
+                while let Some(message) = inbox.take().expect("no message is too long") {
+                    taken.push(message.to_vec());
+                }
+            }
+            assert_eq!(taken.len(), 2, "cut at {cut}");
+            assert_eq!(LauncherHello::decode(taken[0].as_slice()).expect("hello").pid, 7);
+            assert!(taken[1].is_empty());
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_refused_before_its_bytes_are_kept() {
+        let mut inbox = Inbox::default();
+        let longest = u32::try_from(MAX_FRAME).expect("a u32");
+        inbox.push(&longest.to_le_bytes());
+        assert_eq!(inbox.take(), Ok(None));
+        let mut inbox = Inbox::default();
+        inbox.push(&(longest + 1).to_le_bytes());
+        assert_eq!(inbox.take(), Err(TooLong(MAX_FRAME + 1)));
+    }
+}

@@ -1,6 +1,6 @@
 //! One job, as core sees it: its directory, its shim's socket, its files.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ use worker_supervisor::wire::v1::{
 
 use super::{DEADLINE, read_frame, wait_for};
 
+#[derive(Debug)]
 pub struct Job {
     pub dir: PathBuf,
     pub shim: i32,
@@ -44,7 +45,7 @@ impl Job {
     }
 
     pub fn refuses(&self) -> bool {
-        UnixStream::connect(self.dir.join("shim.sock")).is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+        UnixStream::connect(self.dir.join("shim.sock")).is_err_and(|error| matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
     }
 
     /// Waits for the end and returns the result, from the event or from the directory.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, missing_docs)]
 
+mod freezer;
 mod job;
 mod processes;
 
@@ -20,8 +21,9 @@ use prost::Message;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, launcher_request, launcher_response};
 
-pub use job::{Connection, Job};
-pub use processes::{alive, descendants_of, with_text};
+pub use freezer::freeze;
+pub use job::{Connection, Job, parse_output};
+pub use processes::{alive, descendants_of, parent, with_text};
 
 /// Long enough for a loaded machine, short enough for a person to wait: what has not happened by then never will.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -171,7 +173,7 @@ pub fn spawn_launcher(dir: &Path, uid: Option<u32>) -> (Child, UnixStream) {
     // A shell moves the socket to descriptor 3, which the standard library cannot.
     let mut command = Command::new("sh");
     command.args(["-c", "exec 3<&0 </dev/null; exec \"$0\" launcher --state-dir \"$1\""]);
-    command.arg(built("worker-supervisor")).arg(dir).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+    command.arg(built("worker-supervisor")).arg(dir).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }

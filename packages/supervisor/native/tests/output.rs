@@ -1,0 +1,126 @@
+//! What a job writes, to the last byte.
+
+mod harness;
+
+use harness::{Lab, wait_for};
+use sha2::{Digest, Sha256};
+use worker_supervisor::output::frame::{Kind, Missing, Stream};
+use worker_supervisor::wire::v1::{Launch, shim_event};
+
+/// [OUT-1] [OUT-3]
+#[test]
+fn random_bytes_arrive_as_they_were_written() {
+    let mut lab = Lab::new();
+    let source = lab.dir.join("source");
+    let script = format!("head -c 33554433 /dev/urandom > {0}; cat {0}; sha256sum < {0} >&2", source.display());
+    let launch = lab.shell(&script);
+    let job = lab.run(launch);
+    let result = job.audit();
+    let bytes = job.stream(Stream::Stdout);
+    assert_eq!(bytes, std::fs::read(source).expect("source"));
+    let told = job.stderr();
+    let digest: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&told[at..at + 2], 16).expect("hex")).collect();
+    assert_eq!(digest, Sha256::digest(&bytes).to_vec());
+    assert!(result.output.expect("summary").complete);
+}
+
+/// [OUT-1]
+#[test]
+fn the_last_byte_of_a_job_that_ends_at_once_is_not_lost() {
+    let mut lab = Lab::new();
+    for _ in 0..50 {
+        let launch = lab.shell("head -c 200000 /dev/zero; printf end");
+        let job = lab.run(launch);
+        assert_eq!(job.audit().output.expect("summary").produced, 200_003);
+    }
+}
+
+#[test]
+fn a_job_that_writes_nothing_has_no_file() {
+    let mut lab = Lab::new();
+    let launch = lab.job(&["true"]);
+    let job = lab.run(launch);
+    assert!(!job.dir.join("output").exists());
+    assert_eq!(job.audit().output.expect("summary").file_length, 0);
+}
+
+/// [OUT-6]
+#[test]
+fn beyond_the_limit_bytes_are_counted_and_the_job_runs_on() {
+    let mut lab = Lab::new();
+    let launch = Launch { output_bytes: 10, ..lab.shell("printf 1234567890abc; sleep 0.1; printf de >&2; sleep 0.1; printf f; exit 3") };
+    let job = lab.run(launch);
+    let result = job.audit();
+    assert_eq!(job.exit_code(), Some(3));
+    assert_eq!(job.stdout(), "1234567890");
+    assert_eq!(job.stderr(), "");
+    let output = result.output.expect("summary");
+    assert_eq!((output.produced, output.complete, output.final_gap), (16, false, None));
+    assert_eq!(output.sha256, Sha256::digest(b"1234567890abcdef").to_vec());
+    let gaps: Vec<_> = job.frames().into_iter().filter(|(frame, _)| frame.kind == Kind::Gap(Missing::Limit)).collect();
+    let count = |at: usize| -> u64 { gaps.iter().map(|(_, payload)| u64::from_le_bytes(payload[at..at + 8].try_into().expect("8"))).sum() };
+    assert_eq!((count(0), count(8)), (4, 2));
+    assert!(gaps.len() <= 2, "gaps are told together: {}", gaps.len());
+}
+
+/// [OUT-6]
+#[test]
+fn exactly_the_limit_is_no_gap() {
+    let mut lab = Lab::new();
+    let launch = Launch { output_bytes: 10, ..lab.shell("printf 1234567890") };
+    assert!(lab.run(launch).audit().output.expect("summary").complete);
+}
+
+/// [OUT-6]
+#[test]
+fn a_gap_is_told_while_the_job_still_runs() {
+    let mut lab = Lab::new();
+    let launch = Launch { output_bytes: 1, ..lab.shell("printf ab; sleep 0.2; printf c; while :; do sleep 1; done") };
+    let job = lab.launch(launch);
+    let mut connection = job.connect();
+    let mut told = connection.hello.output.expect("output").produced;
+    while told < 3 {
+        if let Some(shim_event::Event::OutputCommitted(committed)) = connection.event().expect("an event").event {
+            assert!(committed.produced > told);
+            told = committed.produced;
+            connection.take_output();
+        }
+    }
+    connection.stop(0);
+    connection.ended();
+}
+
+/// [OUT-10]
+#[test]
+fn committed_lengths_end_with_whole_frames_and_come_one_at_a_time() {
+    let mut lab = Lab::new();
+    let launch = lab.shell("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.02; done; sleep 1000");
+    let job = lab.launch(launch);
+    let mut connection = job.connect();
+    let first = connection.hello.output.expect("output").produced;
+    wait_for("all to be written", || (job_length(&job) == 16 + 9 * 34).then_some(()));
+    // Not taken: exactly one was told, however much was written since.
+    connection.signal(libc::SIGCONT);
+    let told = std::cell::Cell::new(first);
+    let mut other = job.connect();
+    assert_eq!(other.hello.output.expect("output").produced, 18);
+    connection.take_output();
+    while told.get() < 18 {
+        match connection.event().expect("an event").event {
+            Some(shim_event::Event::OutputCommitted(committed)) => {
+                let file = std::fs::read(job.dir.join("output")).expect("output");
+                let (_, end) = harness::parse_output(&file[..usize::try_from(committed.file_length).expect("length")]);
+                assert_eq!(end as u64, committed.file_length);
+                told.set(committed.produced);
+                connection.take_output();
+            }
+            _ => break,
+        }
+    }
+    other.stop(0);
+    other.ended();
+}
+
+fn job_length(job: &harness::Job) -> u64 {
+    std::fs::metadata(job.dir.join("output")).map_or(0, |file| file.len())
+}
