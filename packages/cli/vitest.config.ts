@@ -3,5 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: { conditions: ['@worker/source'] },
   ssr: { resolve: { conditions: ['@worker/source'] } },
-  test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['test/bed/build.ts'],
+    // Each starts a server and a process a call.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
 });

@@ -54,7 +54,8 @@ export class ChildCalls<C extends Calls> implements AsyncDisposable {
       else waiting?.reject(new Error(reply.error));
     });
     child.once('exit', (code, signal) => {
-      for (const waiting of this.#waiting.values()) waiting.reject(new Error(`a process of the benchmark ended: ${signal ?? String(code)}`));
+      for (const waiting of this.#waiting.values())
+        waiting.reject(new Error(`a process of the benchmark ended: ${signal ?? String(code)}`));
       this.#waiting.clear();
     });
   }

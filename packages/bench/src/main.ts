@@ -1,6 +1,6 @@
 // make bench: how near Worker comes to what the machine can do, as ratios to limits that are measured in the same run. Nothing fails for being slow.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArguments, usage, type BenchArguments, type Section } from './arguments.ts';
 import type { Bench } from './bench.ts';
@@ -35,6 +35,8 @@ async function main(args: readonly string[]): Promise<void> {
     console.log(usage);
     return;
   }
+  // What else runs falls on both sides of a ratio, but not alike.
+  const load = loadavg()[0] ?? 0;
   // Children and the directory are let go of on the way out of the sample under way; a second Ctrl-C does not wait for that.
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
@@ -46,7 +48,10 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode = 130;
     return;
   }
-  console.log(`Medians (min–max) of ${parsed.effort.rounds} samples, taken in turn with their limit; ${availableParallelism()} CPUs, Node ${process.versions.node}`);
+  console.log(
+    `Medians (min–max) of ${parsed.effort.rounds} samples, taken in turn with their limit; ` +
+      `${availableParallelism()} CPUs, load ${load.toFixed(1)} before it began, Node ${process.versions.node}`,
+  );
   console.log(tableOf(measurements).join('\n'));
   if (parsed.json !== undefined) await writeFile(parsed.json, `${JSON.stringify({ effort: parsed.effort, measurements }, null, 2)}\n`);
 }
@@ -63,7 +68,7 @@ async function runSections({ effort, only }: BenchArguments, signal: AbortSignal
     }
     return measurements;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -33,7 +33,8 @@ async function jobRate(bytes: number, stateDir: string, argv: readonly string[])
   return await rate(bytes, stateDir, async () => {
     const { job } = await runner.submit({ argv });
     const { state } = await runner.wait(job.id);
-    if (state.kind !== 'completed' || state.output.produced !== bytes) throw new Error(`a job that should write ${bytes} bytes is ${state.kind}`);
+    if (state.kind !== 'completed' || state.output.produced !== bytes)
+      throw new Error(`a job that should write ${bytes} bytes is ${state.kind}`);
     await runner.close();
   });
 }

@@ -53,13 +53,18 @@ async function followers(bench: Bench, worker: BenchWorker): Promise<Measurement
   const bareOpened = await growthOf(
     2,
     signal,
-    each(async (session) => void (await bareClients[session]?.openStream())),
+    each(async (session) => {
+      await bareClients[session]?.openStream();
+    }),
     () => bare.process.call('memory'),
   );
   await Promise.all(quiet.map((leave) => leave()));
   await worker.client.stop(job.id);
   for (const client of bareClients) await client[Symbol.asyncDispose]();
-  return rows('server, per 100 followers', opened, 100 / effort.memoryFollowers, { what: '100 open streams of bare node:http2', growth: bareOpened });
+  return rows('server, per 100 followers', opened, 100 / effort.memoryFollowers, {
+    what: '100 open streams of bare node:http2',
+    growth: bareOpened,
+  });
 }
 
 async function runningJobs({ effort }: Bench, { client }: BenchWorker): Promise<Measurement[]> {
@@ -89,9 +94,9 @@ async function runOne(client: WorkerClient): Promise<void> {
 /** Follows until the first bytes are there, then stays; answers how to leave. */
 async function followQuietly(client: WorkerClient, id: string): Promise<() => Promise<void>> {
   const leaving = new AbortController();
-  const ready = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<undefined>();
   const following = (async () => {
-    for await (const event of client.follow(id, { signal: leaving.signal })) if (event.kind === 'chunk') ready.resolve();
+    for await (const event of client.follow(id, { signal: leaving.signal })) if (event.kind === 'chunk') ready.resolve(undefined);
     throw new Error('a job that should run on has ended');
   })();
   following.catch(ready.reject);

@@ -13,7 +13,12 @@ export function tableOf(measurements: readonly Measurement[]): string[] {
   ]);
   const table = [['', '', 'Worker', 'limit', 'Worker ÷ limit', 'the limit is'], ...rows];
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  return table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** Of each round by itself: what disturbed a round disturbed both of its samples. */

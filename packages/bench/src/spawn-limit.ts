@@ -33,6 +33,9 @@ export class SpawnLimit {
   /** Milliseconds from before the spawn of `/bin/echo` until its first byte was read from a pipe, for each of `count`. */
   async firstByteMs(count: number): Promise<number[]> {
     const { stdout } = await run(this.#program, ['first-byte', String(count)]);
-    return stdout.trimEnd().split('\n').map((nanoseconds) => Number(nanoseconds) / 1e6);
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((nanoseconds) => Number(nanoseconds) / 1e6);
   }
 }

@@ -12,7 +12,7 @@ export interface TlsFiles {
   readonly clientKey: string;
 }
 
-const makeCerts = join(import.meta.dirname, '../../../../tools/make-certs.sh');
+const makeCerts = join(import.meta.dirname, '../../../tools/make-certs.sh');
 
 /** Makes an authority, a server's and a client's certificate, valid for a day. */
 export async function makeTlsFiles(directory: string): Promise<TlsFiles> {

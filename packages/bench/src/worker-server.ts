@@ -12,7 +12,11 @@ const server = await startServer({
   stateDir,
   host: '127.0.0.1',
   port: 0,
-  identity: { ca: readFileSync(files.ca, 'utf8'), cert: readFileSync(files.serverCert, 'utf8'), key: readFileSync(files.serverKey, 'utf8') },
+  identity: {
+    ca: readFileSync(files.ca, 'utf8'),
+    cert: readFileSync(files.serverCert, 'utf8'),
+    key: readFileSync(files.serverKey, 'utf8'),
+  },
   log: ({ level, message, ...more }) => {
     if (level === 'error') console.error(message, more);
   },

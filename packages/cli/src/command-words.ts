@@ -23,6 +23,10 @@ export function splitCommand(argv: readonly string[]): { readonly own: string[];
 
 function takesNext(word: string, flags: FlagKinds): boolean {
   if (word.includes('=')) return false;
-  const flag = word.startsWith('--') ? flags[word.slice(2)] : word.length === 2 ? Object.values(flags).find(({ char }) => char === word[1]) : undefined;
+  const flag = word.startsWith('--')
+    ? flags[word.slice(2)]
+    : word.length === 2
+      ? Object.values(flags).find(({ char }) => char === word[1])
+      : undefined;
   return flag?.type === 'option';
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { run } from '@oclif/core/run';
-import { markCommand, type FlagKinds } from './command-words.ts';
+import { markCommand } from './command-words.ts';
 import { watchOutput } from './print/reader-gone.ts';
 import { expandShortForm } from './short-form.ts';
 
@@ -28,7 +28,7 @@ async function prepare(argv: string[]): Promise<string[]> {
   if (command !== 'run' && command !== 'submit') return argv;
   // `--help` behind the program is the program's, too: oclif looks for it up to the first `--`.
   const { default: type } = await (command === 'run' ? import('./commands/run.ts') : import('./commands/submit.ts'));
-  return [command, ...markCommand(rest, { ...type.baseFlags, ...type.flags } as FlagKinds)];
+  return [command, ...markCommand(rest, { ...type.baseFlags, ...type.flags })];
 }
 
 /** oclif ends a command that has said all it has to by an error with a code. */

@@ -10,15 +10,32 @@ import { stdoutEnded } from './print/reader-gone.ts';
 const CONNECTION = 'CONNECTION';
 
 export const connectionFlags = {
-  address: Flags.string({ helpGroup: CONNECTION, helpValue: 'URL', summary: `Where the server is (WORKER_ADDRESS). Default: ${DEFAULT_ADDRESS}` }),
-  as: Flags.string({ helpGroup: CONNECTION, helpValue: 'EMAIL', summary: `Whose certificate of \`make certs\` to use (WORKER_AS). Default: ${DEFAULT_EMAIL}` }),
-  ca: Flags.string({ helpGroup: CONNECTION, helpValue: 'FILE', summary: 'CA of the server (WORKER_CA). Default: certs/ca.crt here or above' }),
+  address: Flags.string({
+    helpGroup: CONNECTION,
+    helpValue: 'URL',
+    summary: `Where the server is (WORKER_ADDRESS). Default: ${DEFAULT_ADDRESS}`,
+  }),
+  as: Flags.string({
+    helpGroup: CONNECTION,
+    helpValue: 'EMAIL',
+    summary: `Whose certificate of \`make certs\` to use (WORKER_AS). Default: ${DEFAULT_EMAIL}`,
+  }),
+  ca: Flags.string({
+    helpGroup: CONNECTION,
+    helpValue: 'FILE',
+    summary: 'CA of the server (WORKER_CA). Default: certs/ca.crt here or above',
+  }),
   cert: Flags.string({ helpGroup: CONNECTION, helpValue: 'FILE', summary: 'Client certificate (WORKER_CERT)' }),
   key: Flags.string({ helpGroup: CONNECTION, helpValue: 'FILE', summary: 'Key of the client certificate (WORKER_KEY)' }),
 };
 
 export const formatFlags = {
-  output: Flags.option({ char: 'o', options: ['table', 'json', 'ndjson', 'name'] as const, default: 'table', summary: 'How to print; json has the field names of the API' })(),
+  output: Flags.option({
+    char: 'o',
+    options: ['table', 'json', 'ndjson', 'name'] as const,
+    default: 'table',
+    summary: 'How to print; json has the field names of the API',
+  })(),
   quiet: Flags.boolean({ char: 'q', summary: 'Print ids alone, or nothing where there is nothing to tell' }),
 };
 

@@ -21,6 +21,10 @@ export interface ConnectOptions extends CredentialOptions, CallOptions {
   readonly connectTimeoutMs?: number;
   /** For a call that does not wait for a job; default 30,000. */
   readonly callTimeoutMs?: number;
+  /** While a call is open the server is asked this often, by an HTTP/2 PING, whether it is there; default 20,000. */
+  readonly pingIntervalMs?: number;
+  /** How long its answer may take until the calls are given up; default 15,000. */
+  readonly pingTimeoutMs?: number;
 }
 
 // The longest single call of a wait. Each is renewed until the job has ended: a limit of the server, or of anything between, ends no wait.
@@ -53,8 +57,10 @@ export class WorkerClient implements AsyncDisposable {
 
   /** Resolves when the server has accepted the certificate. Errors: `bad-options` naming the field; `connect-failed`, whose reason says at which step and whose advice what helps. */
   static async connect(options: ConnectOptions): Promise<WorkerClient> {
-    const { connectTimeoutMs = 10_000, callTimeoutMs = 30_000, signal } = options;
-    const connection = new Connection({ address: parseAddress(options.address), credentials: loadCredentials(options), timeoutMs: connectTimeoutMs });
+    const { connectTimeoutMs = 10_000, callTimeoutMs = 30_000, pingIntervalMs = 20_000, pingTimeoutMs = 15_000, signal } = options;
+    const address = parseAddress(options.address);
+    const credentials = loadCredentials(options);
+    const connection = new Connection({ address, credentials, timeoutMs: connectTimeoutMs, pingIntervalMs, pingTimeoutMs });
     const aborted = (): void => void connection.close();
     signal?.throwIfAborted();
     signal?.addEventListener('abort', aborted);

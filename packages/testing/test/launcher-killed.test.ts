@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { JobState } from '@worker/protocol';
+import { Code, type ConnectError } from '@connectrpc/connect';
+import { EndReason, JobState } from '@worker/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, follow, isAlive, parentOf, processesOf, programPath, seededRandom, TestBed } from '../src/index.ts';
 
@@ -56,6 +57,28 @@ test('every job submitted while the launcher is killed again and again runs exac
     expect((await follow(bed.owner, id)).text()).toBe([1, 2, 3].map((n) => `${name} line ${n}\n`).join(''));
   }
   expect(readFileSync(ledger, 'utf8').trim().split('\n').sort()).toEqual(Array.from(submitted.keys()).sort());
+});
+
+test('a stop that finds the launcher hung does not claim what it has not done, and is not forgotten [KILL-1, KILL-2, RUN-2]', async () => {
+  await bed.ended(await bed.run('true'));
+  const launcher = await eventually(() => launchers()[0], { what: 'a launcher runs' });
+  process.kill(launcher, 'SIGSTOP');
+  try {
+    const id = await bed.run('sleep 1000');
+    const began = performance.now();
+    const [answer] = await Promise.allSettled([bed.owner.jobs.stopJob({ id })]);
+    expect(performance.now() - began).toBeLessThan(1_300);
+    if (answer.status === 'fulfilled') expect(answer.value.job).toMatchObject({ state: JobState.STOPPED, reason: EndReason.CANCELLED });
+    else expect((answer.reason as ConnectError).code).toBe(Code.Unavailable);
+
+    // Another launcher takes its place, and the stop finds the job there.
+    process.kill(launcher, 'SIGKILL');
+    expect((await bed.ended(id, 5_000)).state).toBe(JobState.STOPPED);
+    await bed.killAndRestart();
+    expect((await bed.ended(id, 5_000)).state).toBe(JobState.STOPPED);
+  } finally {
+    if (isAlive(launcher)) process.kill(launcher, 'SIGCONT');
+  }
 });
 
 function launchers(): number[] {

@@ -26,10 +26,15 @@ test('quiet jobs with followers and waiters cost no CPU: nobody polls, neither s
   let answered = 0;
   for (const call of quiet) void call.then(() => (answered += 1)).catch(() => undefined);
 
-  const names = new Map(processesOf(bed.stateDir).map(({ pid, commandLine }) => [pid, commandLine]));
   // The server, the launcher, and a guard and a shim a job.
-  const ours = Array.from(names.keys()).filter((pid) => !names.get(pid)!.startsWith('sleep'));
-  expect(ours.length).toBe(2 + 2 * ids.length);
+  const names = await eventually(
+    () => {
+      const found = processesOf(bed.stateDir).filter(({ commandLine }) => !/^(?:sleep|sh) /.test(commandLine));
+      return found.length === 2 + 2 * ids.length && new Map(found.map(({ pid, commandLine }) => [pid, commandLine]));
+    },
+    { what: 'every process of ours is there' },
+  );
+  const ours = Array.from(names.keys());
   await eventually(async () => (await switchesWithin(ours, 250)).every(({ switches }) => switches <= 2), {
     what: 'everything has come to rest',
     deadline: 15_000,

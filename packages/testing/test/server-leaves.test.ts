@@ -65,8 +65,9 @@ test('a server that is told to stop its jobs leaves none, and the next one says 
 });
 
 test('a second server on the same state is refused in one line and disturbs nothing [SUB-2, RUN-4]', async () => {
-  const gate = bed.gate();
-  const id = await bed.run('read _ <"$GATE"; exit 13', { env: { GATE: gate.path } });
+  const [gate, lifeline] = [bed.gate(), bed.lifeline()];
+  const id = await bed.run('exec 9>"$LIFELINE"; read _ <"$GATE"; exit 13', { env: { GATE: gate.path, LIFELINE: lifeline.path } });
+  await eventually(() => lifeline.held(), { what: `job ${id} runs` });
   const before = filesOf(bed.stateDir).length;
   await using second = new ServerProcess({ ...bed.server.options, port: 0 });
   second.ready.then(

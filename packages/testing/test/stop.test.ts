@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { EndReason, JobState, type StopJobResponse } from '@worker/protocol';
+import { EndReason, JobState, Stream, type StopJobResponse } from '@worker/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, follow, isAlive, programPath, TestBed, within, type Lifeline } from '../src/index.ts';
 
@@ -84,7 +84,12 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
   });
 
   test("the program's exit ends what it left behind, and the job has its code [KILL-4]", async () => {
-    const { id, lifeline } = await start('(setsid sleep 1000 &); setsid sh -c "trap \\"\\" TERM; sleep 1000" & echo ready; exit 5');
+    const gate = bed.gate();
+    const { id, lifeline } = await start(
+      '(setsid sleep 1000 &); setsid sh -c "trap \\"\\" TERM; sleep 1000" & echo ready; read _ <"$GATE"; exit 5',
+      { GATE: gate.path },
+    );
+    gate.open();
     const job = await bed.ended(id, 3_000);
     expect(lifeline.held()).toBe(false);
     expect([job.state, job.reason, job.exitCode]).toEqual([JobState.COMPLETED, EndReason.EXITED, 5]);
@@ -124,6 +129,30 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
     expect((await follow(bed.owner, id)).text()).toBe('ready\n');
   });
 
+  test('a stop that comes together with the start ends the job, and one that was cancelled never runs [KILL-1, KILL-2, JOB-1]', async () => {
+    const ledger = bed.path('ledger');
+    writeFileSync(ledger, '', { mode: 0o666 });
+    chmodSync(ledger, 0o666);
+    const stopped = await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => {
+        const lifeline = bed.lifeline();
+        const id = await bed.run('exec 9>"$LIFELINE"; echo "$NAME" >>"$LEDGER"; sleep 1000', {
+          env: { LIFELINE: lifeline.path, LEDGER: ledger, NAME: String(index) },
+        });
+        const { response } = await stop(id);
+        expect(lifeline.held(), 'a process of the job lives').toBe(false);
+        expect(response.survivingPids).toEqual([]);
+        expect(response.job?.state).toBe(JobState.STOPPED);
+        return { name: String(index), reason: response.job?.reason };
+      }),
+    );
+    const ran = new Set(readFileSync(ledger, 'utf8').split('\n'));
+    for (const { name, reason } of stopped) {
+      expect(reason).toBeOneOf([EndReason.STOP_REQUESTED, EndReason.CANCELLED]);
+      if (reason === EndReason.CANCELLED) expect(ran.has(name), `job ${name} ran although it was cancelled`).toBe(false);
+    }
+  });
+
   test('a wall time limit ends the whole tree while no server runs, and the next server tells it [KILL-6, RUN-1]', async () => {
     const { id, lifeline } = await start('(setsid sleep 1000 &); trap "" TERM; echo ready; while :; do sleep 1000; done', {}, 700);
     await bed.server.kill('SIGKILL');
@@ -136,7 +165,7 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
   test('a stop goes on when the server is killed in the middle of it, and the next one tells who asked [KILL-2, RUN-1]', async () => {
     const { id, lifeline } = await start('trap "echo asked" TERM; echo ready; while :; do sleep 0.05; done');
     bed.owner.jobs.stopJob({ id, grace: durationFromMs(600) }).catch(() => undefined);
-    await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text() === 'ready\nasked\n', {
+    await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text(Stream.STDOUT) === 'ready\nasked\n', {
       what: 'the signal has come',
     });
     await bed.server.kill('SIGKILL');

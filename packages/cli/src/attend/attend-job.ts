@@ -20,7 +20,9 @@ export async function attendJob(client: WorkerClient, id: string, printer: Outpu
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof WorkerError) || error.code !== 'stream-cut') throw error;
-    throw new CliError(error.message, `the job is not touched by this; go on with: worker logs --follow --offset ${reached} ${id}`, { cause: error });
+    throw new CliError(error.message, `the job is not touched by this; go on with: worker logs --follow --offset ${reached} ${id}`, {
+      cause: error,
+    });
   }
   throw new CliError('the stream of output ended without its end', `worker status ${id} shows what became of the job`);
 }

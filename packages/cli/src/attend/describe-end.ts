@@ -8,7 +8,10 @@ import { endText } from '../print/job-text.ts';
 export function assertRan(job: Job): void {
   if (job.state === 'failed') throw startFailed(job);
   if (job.state === 'lost') {
-    throw new CliError(`job ${job.id} is lost: whatever watched it died, and how it ended cannot be known`, `worker logs ${job.id} shows what it wrote; look whether it did its work before you run it again`);
+    throw new CliError(
+      `job ${job.id} is lost: whatever watched it died, and how it ended cannot be known`,
+      `worker logs ${job.id} shows what it wrote; look whether it did its work before you run it again`,
+    );
   }
 }
 
@@ -16,7 +19,7 @@ export function assertRan(job: Job): void {
 export function describeEnd(job: Job): string | undefined {
   switch (job.reason) {
     case 'signaled':
-      return `job ${job.id} was ended by ${job.exitSignal}, which Worker did not send`;
+      return `job ${job.id} was ended by ${job.exitSignal ?? 'a signal'}`;
     case 'timed-out':
       return `job ${job.id} was stopped: its time of ${formatDuration(job.limits.wallTimeMs ?? 0)} was up`;
     case 'output-limit':
@@ -32,13 +35,18 @@ export function describeEnd(job: Job): string | undefined {
 }
 
 function startFailed({ id, failure }: Job): CliError {
-  const what = failure === undefined ? 'no reason was given' : `${failure.stage} of "${failure.subject}" failed: ${failure.errnoName || 'no errno'} (${failure.errno})`;
+  const what =
+    failure === undefined
+      ? 'no reason was given'
+      : `${failure.stage} of "${failure.subject}" failed: ${failure.errnoName || 'no errno'} (${failure.errno})`;
   return new CliError(`job ${id} could not be started: ${what}`, failure === undefined ? 'see the log of the server' : cureOf(failure));
 }
 
 function cureOf({ stage, errnoName }: StartFailure): string {
   if (stage === 'chdir') {
-    return errnoName === 'EACCES' ? "let the job's user enter the directory, or give another --cwd" : 'give a --cwd that exists on the server and is a directory';
+    return errnoName === 'EACCES'
+      ? "let the job's user enter the directory, or give another --cwd"
+      : 'give a --cwd that exists on the server and is a directory';
   }
   switch (errnoName) {
     case 'ENOENT':

@@ -33,7 +33,10 @@ export class Interrupts implements Disposable {
   #interrupts = 0;
 
   constructor() {
-    this.#listeners = [['SIGINT', () => this.#interrupted()], ...forwarded.map((signal) => [signal, () => this.#terminated(signal)] as const)];
+    this.#listeners = [
+      ['SIGINT', () => this.#interrupted()],
+      ...forwarded.map((signal) => [signal, () => this.#terminated(signal)] as const),
+    ];
     for (const [signal, listener] of this.#listeners) process.on(signal, listener);
   }
 
@@ -82,8 +85,13 @@ export class Interrupts implements Disposable {
     try {
       await client.signal(id, signal, { signal: this.left });
     } catch (error) {
-      if (!(error instanceof WorkerError) || error.code !== 'failed-precondition') return this.#warn(`${signal} could not be sent to job ${id}`, error);
-      const job = await client.get(id, { signal: this.left }).catch((failure: unknown) => this.#warn(`job ${id} could not be asked for`, failure));
+      if (!(error instanceof WorkerError) || error.code !== 'failed-precondition') {
+        this.#warn(`${signal} could not be sent to job ${id}`, error);
+        return;
+      }
+      const job = await client
+        .get(id, { signal: this.left })
+        .catch((failure: unknown) => this.#warn(`job ${id} could not be asked for`, failure));
       if (job?.state === 'queued') await this.#stop(0);
     }
   }

@@ -8,7 +8,12 @@ import { parseEnvironment, parsePairs } from '../parse/key-value.ts';
 /** Of `run` and `submit`. */
 export const submitFlags = {
   cwd: Flags.string({ helpValue: 'DIR', summary: "Working directory on the server. Default: the job user's home directory" }),
-  env: Flags.string({ helpValue: 'NAME[=VALUE]', multiple: true, multipleNonGreedy: true, summary: 'Environment variable; without a value, that of your own' }),
+  env: Flags.string({
+    helpValue: 'NAME[=VALUE]',
+    multiple: true,
+    multipleNonGreedy: true,
+    summary: 'Environment variable; without a value, that of your own',
+  }),
   label: Flags.string({ helpValue: 'NAME=VALUE', multiple: true, multipleNonGreedy: true, summary: 'Label, for filters of `worker list`' }),
   'output-limit': size({ summary: 'Keep at most this much output; what is beyond is told as a gap' }),
   'request-id': Flags.string({ helpValue: 'ID', summary: 'Makes it safe to repeat: the same id is the same job, never a second run' }),
@@ -17,7 +22,11 @@ export const submitFlags = {
 
 /** For help alone: the words are taken by `splitCommand`. */
 export const commandArgument = {
-  command: Args.string({ multiple: true, ignoreStdin: true, description: 'The program and its arguments, passed on exactly. No shell: who wants one writes sh -c ...' }),
+  command: Args.string({
+    multiple: true,
+    ignoreStdin: true,
+    description: 'The program and its arguments, passed on exactly. No shell: who wants one writes sh -c ...',
+  }),
 };
 
 interface ParsedFlags {
@@ -32,7 +41,8 @@ interface ParsedFlags {
 /** Errors: CliError. */
 export function submissionOf(argv: readonly string[], flags: ParsedFlags): SubmitOptions {
   const limit = flags['output-limit'];
-  if (limit === 0) throw new CliError('--output-limit 0 would keep nothing', 'give at least 1, or leave it out for the default of the server');
+  if (limit === 0)
+    throw new CliError('--output-limit 0 would keep nothing', 'give at least 1, or leave it out for the default of the server');
   if (flags.timeout === 0) throw new CliError('--timeout 0 leaves no time to run', 'give at least 1ms, or leave it out for no limit');
   return {
     argv,

@@ -13,7 +13,7 @@ export default class Info extends WorkerCommand {
     const { flags } = await this.parse(Info);
     await using client = await this.connect(flags);
     const info = await client.info();
-    if (flags.quiet || flags.output === 'name') return this.print(`${oneLine(info.principal)}\n`);
+    if (flags.quiet || flags.output === 'name') return await this.print(`${oneLine(info.principal)}\n`);
     await this.print(flags.output === 'table' ? text(info) : jsonText(protoJson(info), flags.output === 'json'));
   }
 }

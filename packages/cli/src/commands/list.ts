@@ -12,11 +12,20 @@ const MAX_PAGE = 1000;
 
 export default class List extends WorkerCommand {
   static override summary = 'List your jobs, the newest first.';
-  static override examples = ['<%= config.bin %> list', '<%= config.bin %> list --state running --label team=web', '<%= config.bin %> list --all -o ndjson | jq -r .id'];
+  static override examples = [
+    '<%= config.bin %> list',
+    '<%= config.bin %> list --state running --label team=web',
+    '<%= config.bin %> list --all -o ndjson | jq -r .id',
+  ];
   static override flags = {
     ...formatFlags,
     all: Flags.boolean({ aliases: ['all-pages'], exclusive: ['limit'], summary: 'All of them' }),
-    label: Flags.string({ helpValue: 'NAME=VALUE', multiple: true, multipleNonGreedy: true, summary: 'With this label; each one given must match' }),
+    label: Flags.string({
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+      summary: 'With this label; each one given must match',
+    }),
     limit: count({ defaultHelp: async () => String(DEFAULT_LIMIT), summary: `At most so many. Default: ${DEFAULT_LIMIT}` }),
     state: Flags.option({
       multiple: true,

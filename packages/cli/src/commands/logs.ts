@@ -14,21 +14,28 @@ export default class Logs extends WorkerCommand {
   static override description = `What there is now, or, with --follow, live until the job has ended. A job that is still queued is waited for. The job's stdout goes to stdout, its stderr to stderr: in a pipe byte for byte, on a terminal with its escapes made visible (--raw leaves them). Bytes that are missing are told on stderr.
 
 Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatever became of the job.`;
-  static override examples = ['<%= config.bin %> logs ID', '<%= config.bin %> logs -f --timestamps ID', '<%= config.bin %> logs --stream stderr ID'];
+  static override examples = [
+    '<%= config.bin %> logs ID',
+    '<%= config.bin %> logs -f --timestamps ID',
+    '<%= config.bin %> logs --stream stderr ID',
+  ];
   static override args = { id: Args.string({ required: true, ignoreStdin: true, description: 'Id of the job' }) };
   static override flags = {
     follow: Flags.boolean({ char: 'f', summary: 'Go on until the job has ended' }),
     offset: count({ default: 0, summary: 'Start at this byte, counted over both streams' }),
     raw: Flags.boolean({ summary: 'Leave escapes of the job as they are, on a terminal too' }),
     stream: Flags.option({ options: ['stdout', 'stderr'] as const, summary: 'One of the two streams alone' })(),
-    timestamps: Flags.boolean({ char: 't', summary: 'Begin each line with the time at which it was read from the job' }),
+    timestamps: Flags.boolean({
+      char: 't',
+      summary: 'Begin each line with the time at which it was read from the job, to a tenth of a second',
+    }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Logs);
     const printer = new OutputPrinter({ raw: flags.raw, timestamps: flags.timestamps });
-    const reader = new Reader(await this.connect(flags), args.id, printer, flags.stream);
-    await using _client = reader.client;
+    await using client = await this.connect(flags);
+    const reader = new Reader(client, args.id, printer, flags.stream);
     if (flags.follow) await reader.read(flags.offset, true);
     else await reader.readPresent(flags.offset);
     await flushed();
@@ -36,14 +43,14 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
 }
 
 class Reader {
-  readonly client: WorkerClient;
+  readonly #client: WorkerClient;
   readonly #id: string;
   readonly #printer: OutputPrinter;
   readonly #stream: 'stdout' | 'stderr' | undefined;
   #next = 0;
 
   constructor(client: WorkerClient, id: string, printer: OutputPrinter, stream: 'stdout' | 'stderr' | undefined) {
-    this.client = client;
+    this.#client = client;
     this.#id = id;
     this.#printer = printer;
     this.#stream = stream;
@@ -61,7 +68,7 @@ class Reader {
     this.#next = offset;
     const options: FollowOptions = { offset, follow, signal: stdoutEnded, ...(this.#stream === undefined ? {} : { stream: this.#stream }) };
     try {
-      for await (const event of this.client.follow(this.#id, options)) {
+      for await (const event of this.#client.follow(this.#id, options)) {
         await this.#printer.print(event, stdoutEnded);
         if (event.kind === 'end') return event;
         if (event.kind === 'heartbeat') continue;

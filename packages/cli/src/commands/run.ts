@@ -21,7 +21,10 @@ Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout 
 
 The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.`;
   static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
-  static override examples = ['<%= config.bin %> run -- make -j4', "<%= config.bin %> run --timeout 30s --env LANG=C -- sh -c 'ls | wc -l'"];
+  static override examples = [
+    '<%= config.bin %> run -- make -j4',
+    "<%= config.bin %> run --timeout 30s --env LANG=C -- sh -c 'ls | wc -l'",
+  ];
   static override args = commandArgument;
   static override flags = {
     ...submitFlags,
@@ -58,6 +61,9 @@ The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves
 function leave(error: unknown, id: string | undefined): number {
   if (!(error instanceof Left) && !(error instanceof ReaderGone)) throw error;
   if (id !== undefined) say(`job ${id} still running: worker stop ${id}`);
-  else if (error instanceof Left) throw new CliError(`interrupted: no job was confirmed`, 'worker list shows whether the submission had arrived', { exitCode: error.exitCode });
+  else if (error instanceof Left)
+    throw new CliError(`interrupted: no job was confirmed`, 'worker list shows whether the submission had arrived', {
+      exitCode: error.exitCode,
+    });
   return error instanceof Left ? error.exitCode : READER_GONE;
 }

@@ -1,5 +1,4 @@
 import * as Flags from '@oclif/core/flags';
-import type { Job, WorkerClient } from '@worker/client';
 import { assertRan } from '../attend/describe-end.ts';
 import { exitCodeOf } from '../attend/exit-code.ts';
 import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
@@ -30,16 +29,18 @@ export default class Submit extends WorkerCommand {
     if (flags.command === undefined) assertCommand(words, 'submit');
     const submission = flags.command === undefined ? submissionOf(words, flags) : undefined;
     await using client = await this.connect(flags);
-    const job = submission === undefined ? await submitLine(client, flags.command ?? '') : (await client.submit(submission)).job;
-    if (!flags.wait) return this.printJob(job, flags, `Submitted job id: ${job.id}\n`);
-    if (flags.output === 'table' && !flags.quiet) await this.print(`Submitted job id: ${job.id}\n`);
-    const { job: ended } = await client.wait(job.id);
-    await this.printJob(ended, flags, `${jobSentence(ended)}\n`);
-    assertRan(ended);
-    process.exitCode = exitCodeOf(ended);
+    const id = submission === undefined ? await client.submitCommand(flags.command ?? '') : (await client.submit(submission)).job.id;
+    const structured = !flags.quiet && (flags.output === 'json' || flags.output === 'ndjson');
+    // Whatever fails from here on, the id is out.
+    if (!structured) await this.print(flags.quiet || flags.output === 'name' ? `${id}\n` : `Submitted job id: ${id}\n`);
+    if (!flags.wait) {
+      if (structured) await this.printJob(await client.get(id), flags);
+      return;
+    }
+    const { job } = await client.wait(id);
+    if (structured) await this.printJob(job, flags);
+    else if (!flags.quiet && flags.output === 'table') await this.print(`${jobSentence(job)}\n`);
+    assertRan(job);
+    process.exitCode = exitCodeOf(job);
   }
-}
-
-async function submitLine(client: WorkerClient, line: string): Promise<Job> {
-  return client.get(await client.submitCommand(line));
 }

@@ -18,7 +18,11 @@ export default class Wait extends WorkerCommand {
     await using client = await this.connect(flags);
     const { job, ended } = await client.wait(args.id, flags.timeout === undefined ? {} : { timeoutMs: flags.timeout });
     if (!ended) {
-      throw new CliError(`job ${job.id} has not ended within ${formatDuration(flags.timeout ?? 0)}: it is ${job.state}`, `wait again, or stop it: worker stop ${job.id}`, { exitCode: TIMED_OUT });
+      throw new CliError(
+        `job ${job.id} has not ended within ${formatDuration(flags.timeout ?? 0)}: it is ${job.state}`,
+        `wait again, or stop it: worker stop ${job.id}`,
+        { exitCode: TIMED_OUT },
+      );
     }
     if (!flags.quiet) await this.printJob(job, flags, `${jobSentence(job)}\n`);
     assertRan(job);

@@ -18,7 +18,11 @@ export function readPem(what: string, path: string, origin: string): Buffer {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'you may not read it' : code;
-    throw new CliError(`${what} cannot be read from ${path} (${origin}): ${why}`, 'check the path, or make the development certificates with `make certs`', { cause });
+    throw new CliError(
+      `${what} cannot be read from ${path} (${origin}): ${why}`,
+      'check the path, or make the development certificates with `make certs`',
+      { cause },
+    );
   }
 }
 
@@ -27,7 +31,10 @@ export function readKey(path: string, origin: string): Buffer {
   const key = readPem('the key', path, origin);
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) !== 0) {
-    throw new CliError(`the key ${path} can be read by others (mode 0${mode.toString(8)})`, `chmod 600 ${path}, and have a new one made if they may have read it`);
+    throw new CliError(
+      `the key ${path} can be read by others (mode 0${mode.toString(8)})`,
+      `chmod 600 ${path}, and have a new one made if they may have read it`,
+    );
   }
   return key;
 }

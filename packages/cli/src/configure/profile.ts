@@ -57,5 +57,9 @@ function checked(value: unknown, path: string): Profile {
 }
 
 function wrong(path: string, what: string, cause?: unknown): CliError {
-  return new CliError(`the profile ${path} ${what}`, `it takes ${names.join(', ')}, such as {"address": "https://127.0.0.1:7443", "as": "owner@example.com"}`, { cause });
+  return new CliError(
+    `the profile ${path} ${what}`,
+    `it takes ${names.join(', ')}, such as {"address": "https://127.0.0.1:7443", "as": "owner@example.com"}`,
+    { cause },
+  );
 }

@@ -37,7 +37,10 @@ export function resolveSettings(flags: Profile, env: NodeJS.ProcessEnv, cwd: str
   const ca = layers.find((layer) => layer.ca !== undefined);
   return {
     address: layers.find((layer) => layer.address !== undefined)?.address ?? DEFAULT_ADDRESS,
-    ca: ca?.ca === undefined ? readPem('the CA', join(made(certs, cwd, '--ca'), 'ca.crt'), 'from `make certs`') : readPem('the CA', ca.ca, ca.origin),
+    ca:
+      ca?.ca === undefined
+        ? readPem('the CA', join(made(certs, cwd, '--ca'), 'ca.crt'), 'from `make certs`')
+        : readPem('the CA', ca.ca, ca.origin),
     ...identityOf(layers, certs, cwd),
   };
 }
@@ -49,7 +52,8 @@ function identityOf(layers: readonly Layer[], certs: string | undefined, cwd: st
   }
   const email = layer?.as ?? DEFAULT_EMAIL;
   // It becomes part of a path.
-  if (!/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/.test(email)) throw new CliError(`--as "${email}" is not an e-mail address`, `give one such as ${DEFAULT_EMAIL}`);
+  if (!/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/.test(email))
+    throw new CliError(`--as "${email}" is not an e-mail address`, `give one such as ${DEFAULT_EMAIL}`);
   const stem = join(made(certs, cwd, '--cert and --key'), 'clients', email);
   const origin = layer === undefined ? 'the default' : `for "${email}", by ${layer.origin}`;
   return { cert: readPem('the client certificate', `${stem}.crt`, origin), key: readKey(`${stem}.key`, origin) };
@@ -57,16 +61,30 @@ function identityOf(layers: readonly Layer[], certs: string | undefined, cwd: st
 
 function made(certs: string | undefined, cwd: string, flag: string): string {
   if (certs !== undefined) return certs;
-  throw new CliError(`there are no certificates: no certs/ca.crt in ${cwd} or above, and no ${flag} was given`, 'make them with `make certs`, or give --ca, --cert and --key (or WORKER_CA, WORKER_CERT and WORKER_KEY)');
+  throw new CliError(
+    `there are no certificates: no certs/ca.crt in ${cwd} or above, and no ${flag} was given`,
+    'make them with `make certs`, or give --ca, --cert and --key (or WORKER_CA, WORKER_CERT and WORKER_KEY)',
+  );
 }
 
 function checkIdentity({ as, cert, key, origin }: Layer): void {
-  if ((cert === undefined) !== (key === undefined)) throw new CliError(`a ${cert === undefined ? 'key without its certificate' : 'certificate without its key'} was given (${origin})`, 'give both, --cert and --key');
-  if (as !== undefined && cert !== undefined) throw new CliError(`both an e-mail address and a certificate were given (${origin})`, 'give --as, or --cert and --key');
+  if ((cert === undefined) !== (key === undefined))
+    throw new CliError(
+      `a ${cert === undefined ? 'key without its certificate' : 'certificate without its key'} was given (${origin})`,
+      'give both, --cert and --key',
+    );
+  if (as !== undefined && cert !== undefined)
+    throw new CliError(`both an e-mail address and a certificate were given (${origin})`, 'give --as, or --cert and --key');
 }
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Profile {
-  const given = { address: env['WORKER_ADDRESS'], ca: env['WORKER_CA'], cert: env['WORKER_CERT'], key: env['WORKER_KEY'], as: env['WORKER_AS'] };
+  const given = {
+    address: env['WORKER_ADDRESS'],
+    ca: env['WORKER_CA'],
+    cert: env['WORKER_CERT'],
+    key: env['WORKER_KEY'],
+    as: env['WORKER_AS'],
+  };
   // Empty is as good as unset: that is how scripts unset.
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ''));
 }

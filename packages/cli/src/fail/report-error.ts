@@ -29,7 +29,11 @@ function explained(error: unknown, command: string | undefined): Explained {
     return { message: ownLines(error.message), next: help, exitCode: OUR_FAILURE };
   }
   const detail = error instanceof Error ? error.message : String(error);
-  return { message: `worker failed: ${detail}`, next: 'this is a fault of worker itself: please report it with the command that shows it', exitCode: OUR_FAILURE };
+  return {
+    message: `worker failed: ${detail}`,
+    next: 'this is a fault of worker itself: please report it with the command that shows it',
+    exitCode: OUR_FAILURE,
+  };
 }
 
 function messageOf(error: WorkerError): string {

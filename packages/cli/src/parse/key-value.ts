@@ -18,7 +18,8 @@ export function parseEnvironment(given: readonly string[], own: NodeJS.ProcessEn
     given.map((text) => {
       if (text === '' || text.includes('=')) return text;
       const value = own[text];
-      if (value === undefined) throw new CliError(`--env ${text}: there is no such variable here`, `set it, or give it as --env ${text}=VALUE`);
+      if (value === undefined)
+        throw new CliError(`--env ${text}: there is no such variable here`, `set it, or give it as --env ${text}=VALUE`);
       return `${text}=${value}`;
     }),
   );

@@ -9,7 +9,11 @@ import { properties, table } from './table.ts';
 /** The heading and a line a job. */
 export function jobTable(jobs: readonly Job[]): string {
   const rows = jobs.map((job) => [job.id, colour(job, job.state), endText(job), instant(job.createdAt), lasted(job), quote(job.argv)]);
-  return table(['ID', 'STATE', 'ENDED BY', 'SUBMITTED', 'TOOK', 'COMMAND'], rows, process.stdout.isTTY ? process.stdout.columns : undefined);
+  return table(
+    ['ID', 'STATE', 'ENDED BY', 'SUBMITTED', 'TOOK', 'COMMAND'],
+    rows,
+    process.stdout.isTTY ? process.stdout.columns : undefined,
+  );
 }
 
 /** All there is to know of a job. */
@@ -57,7 +61,8 @@ export function endText(job: Job): string {
 
 function colour(job: Job, text: string): string {
   // styleText leaves the text alone where there is no terminal, or NO_COLOR is set.
-  const format = job.state === 'running' ? 'cyan' : job.state === 'completed' && job.exitCode === 0 ? 'green' : job.ended ? 'red' : 'yellow';
+  const format =
+    job.state === 'running' ? 'cyan' : job.state === 'completed' && job.exitCode === 0 ? 'green' : job.ended ? 'red' : 'yellow';
   return styleText(format, text, { stream: process.stdout });
 }
 

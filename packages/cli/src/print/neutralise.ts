@@ -37,5 +37,8 @@ export class Neutraliser {
 
 /** The same for one short text that has to stay on one line. */
 export function oneLine(text: string): string {
-  return text.replace(/[\r\n\t]+/g, ' ').replace(dangerous, visible).trim();
+  return text
+    .replace(/[\r\n\t]+/g, ' ')
+    .replace(dangerous, visible)
+    .trim();
 }

@@ -27,8 +27,10 @@ export class OutputPrinter {
     switch (event.kind) {
       case 'chunk':
         return this.#sinks[event.stream](event, signal);
-      case 'gap':
-        return say(gapText(event));
+      case 'gap': {
+        say(gapText(event));
+        return;
+      }
       case 'end':
         await this.#sinks.stdout(undefined, signal);
         await this.#sinks.stderr(undefined, signal);

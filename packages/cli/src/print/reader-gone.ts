@@ -1,3 +1,5 @@
+import { CliError } from '../fail/cli-error.ts';
+
 /** Nobody reads our output any more: a closed pipe, or a terminal that hung up. */
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
@@ -5,7 +7,7 @@ export class ReaderGone extends Error {
 
 const controller = new AbortController();
 
-/** Aborts, with a {@link ReaderGone} or with the error that a write met, when stdout can no longer be written to. */
+/** Aborts, with a {@link ReaderGone}, or with a CliError that says what a write met, when stdout can no longer be written to. */
 export const stdoutEnded: AbortSignal = controller.signal;
 
 /**
@@ -16,7 +18,9 @@ export function watchOutput(): void {
   process.stdout.removeAllListeners('error');
   process.stderr.removeAllListeners('error');
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    controller.abort(error.code === 'EPIPE' || error.code === 'EIO' ? new ReaderGone('nobody reads stdout', { cause: error }) : error);
+    if (error.code === 'EPIPE' || error.code === 'EIO') return controller.abort(new ReaderGone('nobody reads stdout', { cause: error }));
+    const next = 'the output is not complete; the job, if there is one, is not touched';
+    controller.abort(new CliError(`stdout cannot be written to: ${error.message}`, next, { cause: error }));
   });
   // Whoever closes stderr does not want to be told.
   process.stderr.on('error', () => undefined);

@@ -8,7 +8,7 @@ export function stampLines(): (chunk: OutputChunk) => Uint8Array {
   return ({ data, timeNs }) => {
     const stamp = Buffer.from(`${instantOf(timeNs)} `);
     const parts: Uint8Array[] = [];
-    for (let from = 0; from < data.length; ) {
+    for (let from = 0; from < data.length;) {
       const newline = data.indexOf(NEWLINE, from);
       const end = newline === -1 ? data.length : newline + 1;
       if (atStart) parts.push(stamp);

@@ -14,14 +14,24 @@ export function properties(rows: readonly (readonly [name: string, value: string
   return given.map(([name, value]) => `${`${name}:`.padEnd(width)}  ${value}\n`).join('');
 }
 
+// Of the last column on a terminal that is too narrow for all of them.
+const LEAST_WIDTH = 20;
+
 function lineOf(row: readonly string[], widths: readonly number[], width: number): string {
   const last = row.length - 1;
-  const left = row.slice(0, last).map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - shown(cell) + 2)).join('');
-  return (left + cut(row[last] ?? '', width - shown(left))).trimEnd();
+  const left = row
+    .slice(0, last)
+    .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - shown(cell) + 2))
+    .join('');
+  return (left + cut(row[last] ?? '', Math.max(LEAST_WIDTH, width - shown(left)))).trimEnd();
 }
 
 function cut(text: string, width: number): string {
-  return shown(text) <= width || width < 2 ? text : `${Array.from(text).slice(0, width - 1).join('')}…`;
+  return shown(text) <= width
+    ? text
+    : `${Array.from(text)
+        .slice(0, width - 1)
+        .join('')}…`;
 }
 
 function shown(text: string): number {

@@ -21,7 +21,8 @@ const codes: Partial<Record<Code, WorkerErrorCode>> = {
 };
 
 const advice: Partial<Record<WorkerErrorCode, string>> = {
-  unauthenticated: 'the server knows this certificate but not who it stands for: its CommonName has to be one e-mail address, and it may be bound to other addresses',
+  unauthenticated:
+    'the server knows this certificate but not who it stands for: its CommonName has to be one e-mail address, and it may be bound to other addresses',
   unavailable: 'try again; if it persists, see whether the server runs',
   'deadline-exceeded': 'try again; if it persists, see whether the server is overloaded',
   unimplemented: 'the server may be older than this client: compare `worker info` and `worker --version`',

@@ -2,9 +2,12 @@ import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions
 import { WorkerError } from '../worker-error.ts';
 import { dial, type DialOptions } from './dial.ts';
 
-// A cable that was pulled tells nobody: without these a wait or a quiet stream would hang for ever.
-const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 15_000;
+export interface ConnectionOptions extends Omit<DialOptions, 'signal'> {
+  /** While a call is open the server is asked this often whether it is there; milliseconds. */
+  readonly pingIntervalMs: number;
+  /** How long its answer may take. */
+  readonly pingTimeoutMs: number;
+}
 
 /**
  * One connection at a time to one server: made when it is first needed, made anew for the next call after it was lost. It is what connect-node calls a session
@@ -14,12 +17,12 @@ const PING_TIMEOUT_MS = 15_000;
  */
 export class Connection {
   readonly authority: string;
-  readonly #options: Omit<DialOptions, 'signal'>;
+  readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   #session: ClientHttp2Session | undefined;
   #dialing: Promise<ClientHttp2Session> | undefined;
 
-  constructor(options: Omit<DialOptions, 'signal'>) {
+  constructor(options: ConnectionOptions) {
     this.authority = options.address.origin;
     this.#options = options;
   }
@@ -58,20 +61,22 @@ export class Connection {
 
   /** Ends every call on it. Resolves when the socket is closed. Idempotent. */
   async close(): Promise<void> {
-    this.#closing.abort(new WorkerError('closed', 'the client was closed'));
+    const reason = new WorkerError('closed', 'the client was closed');
+    this.#closing.abort(reason);
     await this.#dialing?.catch(() => undefined);
     const session = this.#session;
     if (session === undefined || session.destroyed) return;
-    const closed = Promise.withResolvers<void>();
-    session.once('close', closed.resolve);
-    session.destroy();
+    const closed = Promise.withResolvers<unknown>();
+    session.once('close', () => closed.resolve(undefined));
+    // With an error: without one connect-node does not tell the calls that are open.
+    session.destroy(reason);
     await closed.promise;
   }
 
   async #dial(): Promise<ClientHttp2Session> {
     const session = await dial({ ...this.#options, signal: this.#closing.signal });
     this.#session = session;
-    keepAlive(session);
+    keepAlive(session, this.#options);
     return session;
   }
 }
@@ -92,22 +97,28 @@ function hold(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
   });
 }
 
-/** Destroys the session when a PING stays unanswered while a stream is open. */
-function keepAlive(session: ClientHttp2Session): void {
+/** Destroys the session when a PING stays unanswered while a stream is open: a cable that was pulled tells nobody. */
+function keepAlive(session: ClientHttp2Session, { pingIntervalMs, pingTimeoutMs }: ConnectionOptions): void {
   session.unref();
   // What fails on a session is told to each of its streams.
   session.on('error', () => undefined);
   let overdue: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
     if ((openStreams.get(session) ?? 0) === 0 || overdue !== undefined || session.destroyed) return;
-    overdue = setTimeout(() => session.destroy(new Error(`no answer to PING within ${PING_TIMEOUT_MS} ms`)), PING_TIMEOUT_MS).unref();
+    overdue = setTimeout(() => session.destroy(noAnswer(pingTimeoutMs)), pingTimeoutMs).unref();
     session.ping(() => {
       clearTimeout(overdue);
       overdue = undefined;
     });
-  }, PING_INTERVAL_MS).unref();
+  }, pingIntervalMs).unref();
   session.once('close', () => {
     clearInterval(timer);
     clearTimeout(overdue);
+  });
+}
+
+function noAnswer(pingTimeoutMs: number): WorkerError {
+  return new WorkerError('unavailable', `the server is not heard of any more: no answer to a PING within ${pingTimeoutMs} ms`, {
+    advice: 'check the network and whether the server hangs; what was asked of it may have been done',
   });
 }

@@ -30,7 +30,12 @@ export function loadCredentials(options: CredentialOptions): Credentials {
     throw wrong('key', 'the key does not belong to the certificate', 'give the two files that were made together');
   }
   try {
-    const context = createSecureContext({ ca: textOf(options.ca), cert: textOf(options.cert), key: textOf(options.key), minVersion: 'TLSv1.3' });
+    const context = createSecureContext({
+      ca: textOf(options.ca),
+      cert: textOf(options.cert),
+      key: textOf(options.key),
+      minVersion: 'TLSv1.3',
+    });
     return { context, certificate, authorities };
   } catch (cause) {
     throw wrong('cert', 'TLS does not take this certificate and key', 'make new ones: an RSA key has at least 2048 bits', cause);
@@ -50,7 +55,8 @@ function certificatesOf(pem: Pem, field: 'ca' | 'cert'): X509Certificate[] {
 
 function keyOf(pem: Pem): KeyObject {
   const text = textOf(pem);
-  if (/ENCRYPTED/.test(text)) throw wrong('key', 'the key is encrypted with a passphrase', 'decrypt it: openssl pkey -in KEY -out PLAIN_KEY; chmod 600 PLAIN_KEY');
+  if (/ENCRYPTED/.test(text))
+    throw wrong('key', 'the key is encrypted with a passphrase', 'decrypt it: openssl pkey -in KEY -out PLAIN_KEY; chmod 600 PLAIN_KEY');
   try {
     return createPrivateKey(text);
   } catch (cause) {

@@ -37,7 +37,12 @@ export async function dial(options: DialOptions): Promise<ClientHttp2Session> {
   } catch (error) {
     signal.throwIfAborted();
     if (over.signal.aborted) {
-      throw connectFailed('CONNECT_TIMEOUT', `no Worker server answered at ${address.origin} within ${timeoutMs} ms`, 'check the address and port, the network and the firewalls in between', error);
+      throw connectFailed(
+        'CONNECT_TIMEOUT',
+        `no Worker server answered at ${address.origin} within ${timeoutMs} ms`,
+        'check the address and port, the network and the firewalls in between',
+        error,
+      );
     }
     throw error;
   } finally {
@@ -60,12 +65,12 @@ function shakeHands(address: Address, credentials: Credentials, signal: AbortSig
       signal.removeEventListener('abort', onAbort);
       socket.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       settle();
       socket.on('error', () => undefined).destroy();
-      reject(error as Error);
+      reject(error);
     };
-    const onAbort = (): void => fail(signal.reason);
+    const onAbort = (): void => fail(signal.reason as Error);
     const onError = (error: Error): void => fail(explainHandshake(error, address, credentials));
     const onClose = (): void => fail(explainHandshake(Object.assign(new Error('closed'), { code: 'ECONNRESET' }), address, credentials));
     const onSecure = (): void => {

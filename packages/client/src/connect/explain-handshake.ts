@@ -21,9 +21,17 @@ function explanationOf(code: string, { host, port, origin }: Address, error: unk
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return ['HOST_UNKNOWN', `the name ${host} cannot be resolved`, 'check the address for a typing error, and that this machine has a name server'];
+      return [
+        'HOST_UNKNOWN',
+        `the name ${host} cannot be resolved`,
+        'check the address for a typing error, and that this machine has a name server',
+      ];
     case 'ECONNREFUSED':
-      return ['CONNECTION_REFUSED', `nothing listens at ${origin}`, 'is the server running (`make serve`), and is this its address and port?'];
+      return [
+        'CONNECTION_REFUSED',
+        `nothing listens at ${origin}`,
+        'is the server running (`make serve`), and is this its address and port?',
+      ];
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
@@ -35,20 +43,40 @@ function explanationOf(code: string, { host, port, origin }: Address, error: unk
         'use a name or an IP address that its certificate carries, or have the server given a certificate for this one',
       ];
     case 'CERT_HAS_EXPIRED':
-      return ['SERVER_CERTIFICATE_EXPIRED', `the certificate of the server at ${origin} has expired`, 'its operator has to renew it; check the clock of this machine too'];
+      return [
+        'SERVER_CERTIFICATE_EXPIRED',
+        `the certificate of the server at ${origin} has expired`,
+        'its operator has to renew it; check the clock of this machine too',
+      ];
     case 'CERT_NOT_YET_VALID':
-      return ['SERVER_CERTIFICATE_EXPIRED', `the certificate of the server at ${origin} is not valid yet`, 'check the clocks of this machine and of the server'];
+      return [
+        'SERVER_CERTIFICATE_EXPIRED',
+        `the certificate of the server at ${origin} is not valid yet`,
+        'check the clocks of this machine and of the server',
+      ];
     case 'INVALID_PURPOSE':
-      return ['SERVER_UNTRUSTED', `the certificate of the server at ${origin} is not one for servers`, 'its operator has to give it one with the usage serverAuth'];
+      return [
+        'SERVER_UNTRUSTED',
+        `the certificate of the server at ${origin} is not one for servers`,
+        'its operator has to give it one with the usage serverAuth',
+      ];
     case 'ERR_SSL_UNSUPPORTED_PROTOCOL':
     case 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION':
     case 'ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY':
-      return ['TLS_VERSION', `what listens at ${origin} does not speak TLS 1.3, and Worker speaks nothing older`, 'is there a proxy in between? A Worker server has to be reached directly, or by TCP'];
+      return [
+        'TLS_VERSION',
+        `what listens at ${origin} does not speak TLS 1.3, and Worker speaks nothing older`,
+        'is there a proxy in between? A Worker server has to be reached directly, or by TCP',
+      ];
     case 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL':
       return notWorker(origin);
     case 'ECONNRESET':
     case 'EPIPE':
-      return ['CONNECTION_LOST', `what listens at ${origin} closed the connection during the TLS handshake`, `is port ${port} that of a Worker server? A full or stopping server does this too`];
+      return [
+        'CONNECTION_LOST',
+        `what listens at ${origin} closed the connection during the TLS handshake`,
+        `is port ${port} that of a Worker server? A full or stopping server does this too`,
+      ];
   }
   if (/^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|PATH_LENGTH|INVALID_CA)/.test(code)) {
     return [
@@ -58,11 +86,19 @@ function explanationOf(code: string, { host, port, origin }: Address, error: unk
     ];
   }
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD|HTTP_REQUEST|UNEXPECTED_MESSAGE/.test(code)) return notWorker(origin);
-  return ['CONNECTION_LOST', `no connection to ${origin}: ${error instanceof Error ? error.message : String(error)}`, 'see the log of the server for its side of it'];
+  return [
+    'CONNECTION_LOST',
+    `no connection to ${origin}: ${error instanceof Error ? error.message : String(error)}`,
+    'see the log of the server for its side of it',
+  ];
 }
 
 export function notWorker(origin: string): Explanation {
-  return ['NOT_A_WORKER_SERVER', `what listens at ${origin} is not a Worker server: it does not speak HTTP/2 over TLS`, 'check the port: 7443 is the one a server takes by default'];
+  return [
+    'NOT_A_WORKER_SERVER',
+    `what listens at ${origin} is not a Worker server: it does not speak HTTP/2 over TLS`,
+    'check the port: 7443 is the one a server takes by default',
+  ];
 }
 
 /** The names in a certificate, as the error of a mismatch carries them. */

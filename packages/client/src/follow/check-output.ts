@@ -28,12 +28,17 @@ export function outputChecker(start: number, filtered: boolean): (event: OutputE
       case 'heartbeat':
         return;
       case 'end':
-        if (event.length < next || (event.length > next && !filtered)) throw broken(`ends at offset ${next} where ${event.length} was said to be the end`);
-        if (event.sha256 !== '' && hash !== undefined && hash.digest('hex') !== event.sha256) throw broken('does not have the digest that its end names');
+        if (event.length < next || (event.length > next && !filtered))
+          throw broken(`ends at offset ${next} where ${event.length} was said to be the end`);
+        if (event.sha256 !== '' && hash !== undefined && hash.digest('hex') !== event.sha256)
+          throw broken('does not have the digest that its end names');
     }
   };
 }
 
 function broken(what: string): WorkerError {
-  return new WorkerError('data-loss', `the stream of output ${what}`, { reason: 'OUTPUT_INCONSISTENT', advice: 'fetch the output again; if it persists, tell the operator of the server' });
+  return new WorkerError('data-loss', `the stream of output ${what}`, {
+    reason: 'OUTPUT_INCONSISTENT',
+    advice: 'fetch the output again; if it persists, tell the operator of the server',
+  });
 }

@@ -14,7 +14,13 @@ export function eventFromMessage({ event }: StreamOutputResponse): OutputEvent |
   switch (event.case) {
     case 'chunk': {
       const { offset, stream, time, data } = event.value;
-      return { kind: 'chunk', offset: Number(offset), stream: stream === Stream.STDERR ? 'stderr' : 'stdout', timeNs: time === undefined ? 0n : nanosecondsOf(time), data };
+      return {
+        kind: 'chunk',
+        offset: Number(offset),
+        stream: stream === Stream.STDERR ? 'stderr' : 'stdout',
+        timeNs: time === undefined ? 0n : nanosecondsOf(time),
+        data,
+      };
     }
     case 'gap': {
       const { offset, length, reason, stdoutBytes, stderrBytes } = event.value;

@@ -13,7 +13,11 @@ const DEFAULT_HEARTBEAT_MS = 15_000;
 const SLACK_MS = 10_000;
 
 /** See {@link WorkerClient.follow}. Leaving the loop early ends the call on the server too. */
-export async function* followOutput(jobs: Client<typeof JobService>, id: string, options: FollowOptions): AsyncGenerator<OutputEvent, void, undefined> {
+export async function* followOutput(
+  jobs: Client<typeof JobService>,
+  id: string,
+  options: FollowOptions,
+): AsyncGenerator<OutputEvent, void, undefined> {
   const { offset = 0, follow = true, stream, heartbeatMs = DEFAULT_HEARTBEAT_MS, maxChunkBytes = 0, signal } = options;
   signal?.throwIfAborted();
   // The loop of connect does not cancel its call when it is left: this controller does, in every way out.
@@ -49,17 +53,17 @@ export async function* followOutput(jobs: Client<typeof JobService>, id: string,
 }
 
 /** Undefined when the stream is over. A server that says nothing for `silenceMs` while it is listened to is gone. */
-async function nextWithin(iterator: AsyncIterator<StreamOutputResponse>, silenceMs: number, call: AbortController): Promise<StreamOutputResponse | undefined> {
-  let silent = false;
-  const timer = setTimeout(() => {
-    silent = true;
-    call.abort();
-  }, silenceMs);
+async function nextWithin(
+  iterator: AsyncIterator<StreamOutputResponse>,
+  silenceMs: number,
+  call: AbortController,
+): Promise<StreamOutputResponse | undefined> {
+  const timer = setTimeout(() => call.abort(), silenceMs);
   try {
     const result = await iterator.next();
     return result.done === true ? undefined : result.value;
   } catch (error) {
-    throw silent ? cut(`nothing came for ${silenceMs} ms`, error) : error;
+    throw call.signal.aborted ? cut(`nothing came for ${silenceMs} ms`, error) : error;
   } finally {
     clearTimeout(timer);
   }

@@ -1,4 +1,11 @@
-import { EndReason as WireReason, JobState as WireState, OutputLimitAction, type Job as JobMessage, type Limits, type Usage } from '@worker/protocol';
+import {
+  EndReason as WireReason,
+  JobState as WireState,
+  OutputLimitAction,
+  type Job as JobMessage,
+  type Limits,
+  type Usage,
+} from '@worker/protocol';
 import { dateOf, millisecondsOf } from '../call/wire-time.ts';
 import { WorkerError } from '../worker-error.ts';
 import type { EndReason, Job, JobLimits, JobState, JobUsage } from './job.ts';
@@ -28,7 +35,8 @@ const reasons: Partial<Record<WireReason, EndReason>> = {
 
 /** Errors: `internal` when the server left the job out of its answer. */
 export function jobFromMessage(message: JobMessage | undefined): Job {
-  if (message === undefined) throw new WorkerError('internal', 'the server answered without the job', { advice: 'is it a Worker server of this release?' });
+  if (message === undefined)
+    throw new WorkerError('internal', 'the server answered without the job', { advice: 'is it a Worker server of this release?' });
   const { failure, startTime, endTime, createTime } = message;
   // A state of a later release: whether it is final shows in the time of its end.
   const ended = endTime !== undefined;

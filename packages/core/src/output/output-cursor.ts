@@ -8,8 +8,8 @@ import { ChunkGatherer } from './chunk-gatherer.ts';
 import type { FrameHead } from './frame.ts';
 import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, framePayload, frameTimeNs, isFileHeader, parseFrameHead, parseGap } from './frame.ts';
 
-/** Read at a time by who is behind. What a reader holds in memory is this, or one frame where that is longer. */
-const BLOCK_BYTES = 256 * 1024;
+/** Read at a time by who is behind: four whole frames of a job that writes fast, for a cut one is read again. What a reader holds in memory is this, or one frame where that is longer. */
+const BLOCK_BYTES = 4 * (128 * 1024 + FRAME_HEADER_BYTES);
 
 export interface CursorOptions {
   readonly path: string;

@@ -10,12 +10,13 @@ import { Gate } from '../program/gate.ts';
 import { Lifeline } from '../program/lifeline.ts';
 import { makeDevCertificates, type DevCertificates } from '../serve/dev-certificates.ts';
 import { freePort } from '../serve/free-port.ts';
-import type { ServerProcess } from '../serve/server-process.ts';
-import { startServerProcess } from '../serve/server-process.ts';
+import { ServerProcess, startServerProcess } from '../serve/server-process.ts';
 
 export interface TestBedOptions {
   /** The server, and with it its jobs, run as this uid; the test must be root. */
   readonly uid?: number;
+  /** The name of the state directory. Default `state`. */
+  readonly stateName?: string;
   /** More arguments of `worker-server`. */
   readonly args?: readonly string[];
 }
@@ -60,7 +61,7 @@ export class TestBed implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), 'worker-e2e-'));
     try {
       const certificates = await makeDevCertificates(join(directory, 'certs'));
-      const stateDir = join(directory, 'state');
+      const stateDir = join(directory, options.stateName ?? 'state');
       mkdirSync(stateDir, { mode: 0o700 });
       const { uid, args = [] } = options;
       if (uid !== undefined) handOver(directory, uid);

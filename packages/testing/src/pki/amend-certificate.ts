@@ -19,7 +19,8 @@ export function amendCertificate(pem: string, issuerKey: string, amend: (signedP
 /** `from` must occur exactly once. */
 export function replaceBytes(bytes: Buffer, from: Buffer, to: Buffer): Buffer {
   const at = bytes.indexOf(from);
-  if (at === -1 || bytes.includes(from, at + 1) || from.length !== to.length) throw new Error('the bytes to replace must occur once and keep their length');
+  if (at === -1 || bytes.includes(from, at + 1) || from.length !== to.length)
+    throw new Error('the bytes to replace must occur once and keep their length');
   return Buffer.concat([bytes.subarray(0, at), to, bytes.subarray(at + from.length)]);
 }
 

@@ -56,7 +56,11 @@ export class Pki implements AsyncDisposable {
   static async create(): Promise<Pki> {
     const directory = await mkdtemp(join(tmpdir(), 'pki-'));
     const ca = await makeCa(directory);
-    const server = await make(directory, 'server', ca, { commonNames: ['localhost'], usage: 'server', names: 'IP:127.0.0.1,IP:::1,DNS:localhost' });
+    const server = await make(directory, 'server', ca, {
+      commonNames: ['localhost'],
+      usage: 'server',
+      names: 'IP:127.0.0.1,IP:::1,DNS:localhost',
+    });
     return new Pki(directory, ca, server);
   }
 
@@ -87,7 +91,10 @@ async function makeCa(directory: string): Promise<Credentials> {
 async function make(directory: string, name: string, issuer: Credentials, options: IssueOptions): Promise<Credentials> {
   const { commonNames = ['owner@example.com'], usage = 'client', names, ca = false, validity } = options;
   const files = filesOf(directory, name);
-  const subject = commonNames.length === 0 ? '/O=Nobody' : commonNames.map((commonName, index) => `/CN=${isPlain(commonName) ? commonName : standIn(commonName, index)}`).join('');
+  const subject =
+    commonNames.length === 0
+      ? '/O=Nobody'
+      : commonNames.map((commonName, index) => `/CN=${isPlain(commonName) ? commonName : standIn(commonName, index)}`).join('');
   const extensions = [
     ['basicConstraints', `critical,CA:${ca ? 'TRUE' : 'FALSE'}`],
     ...(usage === 'none' ? [] : [['extendedKeyUsage', usages[usage]]]),
@@ -96,14 +103,21 @@ async function make(directory: string, name: string, issuer: Credentials, option
   await openssl(directory, files, ['-subj', subject, '-days', '2', '-CA', issuer.certFile, '-CAkey', issuer.keyFile, ...extensions]);
   const made = await read(files);
   const cert = amendCertificate(made.cert, issuer.key, (signedPart) => {
-    const named = commonNames.reduce((part, commonName, index) => (isPlain(commonName) ? part : nameIn(part, commonName, index)), signedPart);
+    const named = commonNames.reduce(
+      (part, commonName, index) => (isPlain(commonName) ? part : nameIn(part, commonName, index)),
+      signedPart,
+    );
     return validity === undefined ? named : withValidity(named, validity);
   });
   await writeFile(files.certFile, cert);
   return { ...made, cert };
 }
 
-async function openssl(directory: string, { certFile, keyFile }: { certFile: string; keyFile: string }, args: readonly string[]): Promise<void> {
+async function openssl(
+  directory: string,
+  { certFile, keyFile }: { certFile: string; keyFile: string },
+  args: readonly string[],
+): Promise<void> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
   await run('openssl', ['req', '-new', '-x509', '-sha256', '-config', join(directory, 'openssl.cnf'), ...key, '-out', certFile, ...args]);
 }

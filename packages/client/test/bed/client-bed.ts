@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { TestBed } from '@worker/testing';
+import { WorkerClient, type ConnectOptions } from '../../src/index.ts';
+
+/** A server with its PKI, and callers of it by the SDK. Its end proves that no process is left. */
+export class ClientBed implements AsyncDisposable {
+  readonly bed: TestBed;
+  readonly #clients: WorkerClient[] = [];
+
+  private constructor(bed: TestBed) {
+    this.bed = bed;
+  }
+
+  static async open(): Promise<ClientBed> {
+    return new ClientBed(await TestBed.open());
+  }
+
+  async options(email = 'owner@example.com'): Promise<ConnectOptions> {
+    const { cert, key } = this.bed.certificates.client(email);
+    return {
+      address: await this.bed.server.ready,
+      ca: readFileSync(this.bed.certificates.ca),
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+    };
+  }
+
+  /** Closed at the end of the bed at the latest. */
+  async connect(email?: string): Promise<WorkerClient> {
+    const client = await WorkerClient.connect(await this.options(email));
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** `sh -c script`, with the mark by which the bed finds what is left of it. */
+  async run(client: WorkerClient, script: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
+    const { job } = await client.submit({ argv: ['sh', '-c', script], env: { ...env, WORKER_TEST_BED: this.bed.directory } });
+    return job.id;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    await this.bed[Symbol.asyncDispose]();
+  }
+}
