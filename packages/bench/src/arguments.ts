@@ -26,7 +26,7 @@ const thorough: Effort = {
   rounds: 5,
   rateMs: 1500,
   firstByteJobs: 100,
-  outputBytes: 256 * MiB,
+  outputBytes: 128 * MiB,
   memoryJobs: 1000,
   memoryFollowers: 100,
   runningJobs: 20,

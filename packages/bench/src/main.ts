@@ -64,7 +64,14 @@ async function runSections({ effort, only }: BenchArguments, signal: AbortSignal
     const measurements: Measurement[] = [];
     for (const section of only) {
       console.error(`measuring ${section} …`);
-      measurements.push(...(await measure[section](bench)));
+      try {
+        measurements.push(...(await measure[section](bench)));
+      } catch (error) {
+        signal.throwIfAborted();
+        // A call that fails is a fault to look at, not a slow one to average away; the other sections still have something to say.
+        console.error(`${section} failed:`, error);
+        process.exitCode = 1;
+      }
     }
     return measurements;
   } finally {

@@ -9,7 +9,7 @@ import { stdoutEnded } from './print/reader-gone.ts';
 
 const CONNECTION = 'CONNECTION';
 
-export const connectionFlags = {
+const connectionFlags = {
   address: Flags.string({
     helpGroup: CONNECTION,
     helpValue: 'URL',

@@ -13,8 +13,9 @@ export default class Info extends WorkerCommand {
     const { flags } = await this.parse(Info);
     await using client = await this.connect(flags);
     const info = await client.info();
-    if (flags.quiet || flags.output === 'name') return await this.print(`${oneLine(info.principal)}\n`);
-    await this.print(flags.output === 'table' ? text(info) : jsonText(protoJson(info), flags.output === 'json'));
+    const name = flags.quiet || flags.output === 'name';
+    if (name) await this.print(`${oneLine(info.principal)}\n`);
+    else await this.print(flags.output === 'table' ? text(info) : jsonText(protoJson(info), flags.output === 'json'));
   }
 }
 

@@ -10,7 +10,7 @@ export interface Address {
 }
 
 /** The port of a server that was told none. */
-export const DEFAULT_PORT = 7443;
+const DEFAULT_PORT = 7443;
 
 /** Reads `https://host[:port]`, or `host[:port]` for short. Errors: `bad-options`, field `address`. */
 export function parseAddress(text: string): Address {

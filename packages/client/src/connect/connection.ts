@@ -1,6 +1,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions, OutgoingHttpHeaders } from 'node:http2';
 import { WorkerError } from '../worker-error.ts';
 import { dial, type DialOptions } from './dial.ts';
+import { readResponse } from './read-response.ts';
 
 export interface ConnectionOptions extends Omit<DialOptions, 'signal'> {
   /** While a call is open the server is asked this often whether it is there; milliseconds. */
@@ -47,7 +48,8 @@ export class Connection {
       try {
         const stream = session.request({ ...headers, ':method': method, ':path': path }, options);
         hold(session, stream);
-        return stream;
+        // connect-node iterates over the stream itself.
+        return Object.assign(stream, { [Symbol.asyncIterator]: () => readResponse(stream) });
       } catch (error) {
         // It may have been lost since; then nothing was sent, and another one serves as well.
         if (session.closed || session.destroyed) continue;
