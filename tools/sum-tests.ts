@@ -53,7 +53,8 @@ function addCargo(file: string): void {
     console.log(`failed: ${file}: no test result in it`);
   }
   for (const [, name] of text.matchAll(/^test (.+) \.\.\. FAILED$/gm)) console.log(`failed: ${name}`);
-  for (const [, name, reason] of text.matchAll(/^test (.+) \.\.\. ignored(?:, (.+))?$/gm)) console.log(`skipped: ${name}: ${reason ?? 'no reason given'}`);
+  for (const [, name, reason] of text.matchAll(/^test (.+) \.\.\. ignored(?:, (.+))?$/gm))
+    console.log(`skipped: ${name}: ${reason ?? 'no reason given'}`);
 }
 
 for (const name of readdirSync(directory, { encoding: 'utf8', recursive: true }).sort()) {

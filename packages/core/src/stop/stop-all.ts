@@ -12,7 +12,8 @@ export async function stopAll(
   const end = async (job: LiveJob): Promise<void> => {
     if (!job.ordered) return cancel(job);
     const survivors = await stopJob(job, request);
-    if (survivors.length > 0) log({ level: 'warn', message: `processes of a job survive its kill: ${survivors.join(', ')}`, jobId: job.id });
+    if (survivors.length > 0)
+      log({ level: 'warn', message: `processes of a job survive its kill: ${survivors.join(', ')}`, jobId: job.id });
   };
   for (const outcome of await Promise.allSettled(Array.from(jobs, end))) {
     if (outcome.status === 'rejected') log({ level: 'error', message: 'a job could not be stopped', error: outcome.reason });

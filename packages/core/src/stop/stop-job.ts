@@ -39,5 +39,8 @@ export async function stopJob(job: LiveJob, request: StopRequest): Promise<reado
   while (!hasEnded(job.state) && job.survivingPids.length === 0 && !limit.isOver) await limit.waitFor(job.changes);
   if (job.isTreeGone) return [];
   if (job.survivingPids.length > 0) return job.survivingPids;
-  throw new CoreError('unavailable', 'the job is being ended, but its supervisor has not said yet whether anything of it is left: ask again');
+  throw new CoreError(
+    'unavailable',
+    'the job is being ended, but its supervisor has not said yet whether anything of it is left: ask again',
+  );
 }
