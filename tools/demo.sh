@@ -30,7 +30,7 @@ ours() {
 tidy() {
   local status=$?
   if [[ -n $server_pid ]] && kill -0 "$server_pid" 2>/dev/null; then
-    worker stop --all >"$state/stop.log" 2>&1 || true
+    worker stop --all --grace 0 >"$state/stop.log" 2>&1 || true
     kill -TERM "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
   fi

@@ -151,6 +151,17 @@ test('stop takes several ids, each with its own outcome; an unknown one makes it
   expect(stderr).toMatch(/^error: no such job/);
 });
 
+test('stop --all ends every job of the caller that has not ended, and takes no ids beside it', async () => {
+  const ids = await Promise.all([submit('sleep', '1000'), submit('sleep', '1000')]);
+  const ended = await out('stop', '--all', '--grace', '0', '-o', 'name');
+  for (const id of ids) expect(ended).toContain(id);
+  expect(await out('list', '--state', 'running', '--state', 'queued', '-q')).toBe('');
+  expect(await out('stop', '--all')).toBe('');
+  for (const args of [['--all', ids[0] ?? ''], []]) {
+    expect(await cli.worker('stop', ...args)).toMatchObject({ code: 125, stderr: expect.stringContaining('either ids or --all') as string });
+  }
+});
+
 test('stop --signal is what the job is asked with first [KILL-3]', async () => {
   await using run = cli.start('run', '--', 'sh', '-c', 'trap "echo asked; exit 5" HUP; echo ready; while :; do sleep 0.05; done');
   await run.wrote('ready');

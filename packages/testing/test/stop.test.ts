@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, follow, isAlive, programPath, TestBed, within, type Lifeline } from '../src/index.ts';
 
 // What the answer may take on the wire, beside what the contract allows the kill.
-const WIRE_MS = 300;
+const WIRE_MS = 2_000;
 
 // Each says "ready" when everything is in place; the leader of all but the last would live for ever.
 const trees: Record<string, string> = {

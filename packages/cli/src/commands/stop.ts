@@ -13,11 +13,12 @@ export default class Stop extends WorkerCommand {
   static override examples = [
     '<%= config.bin %> stop ID',
     '<%= config.bin %> stop --grace 0 ID ID',
-    '<%= config.bin %> list --state running -q | xargs <%= config.bin %> stop',
+    '<%= config.bin %> stop --all',
   ];
-  static override args = { id: Args.string({ required: true, multiple: true, ignoreStdin: true, description: 'Ids of the jobs' }) };
+  static override args = { id: Args.string({ required: false, multiple: true, ignoreStdin: true, description: 'Ids of the jobs' }) };
   static override flags = {
     ...formatFlags,
+    all: Flags.boolean({ summary: 'Every job of yours that has not ended' }),
     grace: duration({
       default: 10_000,
       defaultHelp: async () => '10s',
@@ -29,8 +30,11 @@ export default class Stop extends WorkerCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Stop);
     const options = { graceMs: flags.grace, ...(flags.signal === undefined ? {} : { firstSignal: flags.signal }) };
+    const named = args.id ?? [];
+    if (flags.all === named.length > 0) throw new CliError('either ids or --all must be given', 'see worker stop --help');
     await using client = await this.connect(flags);
-    const results = await Promise.allSettled(args.id.map((id) => stop(client, id, options)));
+    const ids = flags.all ? await unended(client) : named;
+    const results = await Promise.allSettled(ids.map((id) => stop(client, id, options)));
     let exitCode = 0;
     for (const result of results) {
       if (result.status === 'rejected') exitCode = reportError(result.reason, 'stop');
@@ -47,4 +51,10 @@ async function stop(client: WorkerClient, id: string, options: { readonly graceM
     `job ${id} was killed, but the kernel has not let go of process ${survivingPids.join(', ')}`,
     `the kill goes on by itself; see later with worker status ${id}`,
   );
+}
+
+async function unended(client: WorkerClient): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of client.list({ states: ['queued', 'running'] })) ids.push(id);
+  return ids;
 }
