@@ -18,7 +18,7 @@ export default class Stop extends WorkerCommand {
   static override args = { id: Args.string({ required: false, multiple: true, ignoreStdin: true, description: 'Ids of the jobs' }) };
   static override flags = {
     ...formatFlags,
-    all: Flags.boolean({ summary: 'Every job of yours that has not ended' }),
+    all: Flags.boolean({ default: false, summary: 'Every job of yours that has not ended' }),
     grace: duration({
       default: 10_000,
       defaultHelp: async () => '10s',

@@ -42,7 +42,7 @@ pub fn run(order: Order<'_>) -> ! {
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         end_all();
-        remove_socket(&order);
+        remove_leftovers(&order);
     }
     process::exit_now(0);
 }
@@ -71,7 +71,7 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
 
 /// Shows what the process is, where it keeps its state and for which job.
 fn name(order: &Order<'_>, role: &str) {
-    process::set_name(if role == "guard" { c"worker-guard" } else { c"worker-shim" });
+    process::set_name(if role == "guard" { c"worker-guard" } else { shim::PROCESS_NAME });
     let mut text = format!("worker-supervisor {role} --state-dir ").into_bytes();
     text.extend_from_slice(&order.state.name);
     text.push(b' ');
@@ -91,10 +91,11 @@ fn watch(shim: Pid) -> bool {
     }
 }
 
-/// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same.
-fn remove_socket(order: &Order<'_>) {
+/// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same. A result that was not whole is none.
+fn remove_leftovers(order: &Order<'_>) {
     let Ok(name) = CString::new(order.launch.job_id.as_str()) else { return };
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
+        let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
         let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
     }
 }

@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::StateDir;
+use crate::shim;
+use crate::sys::process::Pid;
 use crate::sys::{dir, signal};
 
 /// Removes each directory whose maker is dead. Shims of an earlier launcher may be in their start right now; those are left alone. What cannot be removed stays: it is in
@@ -14,11 +16,17 @@ pub fn remove(state: &StateDir) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(maker) = name.to_str().and_then(|name| name.rsplit_once('.')?.1.parse().ok()) else { continue };
-        let dead = signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
-        if dead && let Ok(name) = CString::new(name.into_encoded_bytes()) {
+        if !is_shim(maker)
+            && let Ok(name) = CString::new(name.into_encoded_bytes()) {
             remove_one(state.starting.as_fd(), &name);
         }
     }
+}
+
+/// Whether a process can be the maker: its number may have passed to anybody since. Without /proc each that lives counts.
+fn is_shim(maker: Pid) -> bool {
+    let alive = !signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
+    alive && std::fs::read(format!("/proc/{maker}/comm")).map_or(true, |name| name.trim_ascii_end() == shim::PROCESS_NAME.to_bytes())
 }
 
 /// Removes a directory that holds at most a socket.

@@ -105,16 +105,10 @@ impl Launcher {
 
     /// Passes on what the shims report of their starts.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
-        let mut place = first_start;
-        let (state, outbox) = (&self.state, &mut self.outbox);
-        self.starts.retain_mut(|start| {
-            place += 1;
-            if !polled.readable(place - 1) {
-                return true;
-            }
-            start.finish(state, outbox);
-            false
-        });
+        for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
+            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &mut self.outbox) } else { Some(start) };
+            self.starts.extend(goes_on);
+        }
     }
 
     fn take_requests(&mut self) -> Result<(), String> {

@@ -1,12 +1,13 @@
 //! One start: a guard is forked, and its shim reports over a pipe what became of it.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{StateDir, validate};
 use crate::guard;
 use crate::sys::process::{self, Fork};
-use crate::sys::{errno, fd};
+use crate::sys::{dir, errno, fd};
 use crate::wire::Outbox;
 use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, launcher_response};
 
@@ -25,17 +26,26 @@ pub struct Order<'a> {
 /// A start under way.
 pub struct Start {
     sequence: u64,
-    job_id: String,
+    launch: Launch,
     report: OwnedFd,
+    // Guards forked for it so far.
+    attempts: u32,
 }
 
-/// Forks.
+// A death in the start is somebody's kill, and comes alone. What dies each time has a cause that another attempt does not mend.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Checks a request and forks.
 pub fn start(state: &StateDir, sequence: u64, launch: Launch) -> Result<Start, LauncherResponse> {
     validate::check(&launch).map_err(|what| refused(sequence, RefusalReason::Invalid, 0, "validate", what))?;
+    fork(state, sequence, launch, 1)
+}
+
+fn fork(state: &StateDir, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, LauncherResponse> {
     let (report, write_end) = fd::pipe().map_err(|error| system(sequence, &error, "pipe"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
         Fork::Child => guard::run(Order { state, sequence, launch, report: write_end }),
-        Fork::Parent(_) => Ok(Start { sequence, job_id: launch.job_id, report }),
+        Fork::Parent(_) => Ok(Start { sequence, launch, report, attempts }),
     }
 }
 
@@ -45,21 +55,28 @@ impl Start {
         self.report.as_fd()
     }
 
-    /// Passes the report on.
-    pub fn finish(&mut self, state: &StateDir, outbox: &mut Outbox) {
+    /// Passes the report on; gives back a start that goes on.
+    pub fn finish(self, state: &StateDir, outbox: &mut Outbox) -> Option<Self> {
         let mut buffer = [0; 1024];
         match fd::read(self.report.as_fd(), &mut buffer) {
-            Ok(Some(length)) if length > 0 => outbox.push_framed(&buffer[..length]),
-            _ => outbox.push(&self.died(state)),
+            Ok(None) => Some(self),
+            Ok(Some(length)) if length > 0 => {
+                outbox.push_framed(&buffer[..length]);
+                None
+            }
+            _ => self.died(state).map_err(|answer| outbox.push(&answer)).ok(),
         }
     }
 
-    /// Guard or shim was killed before it could report. When the directory exists all the same, the job counts as started.
-    fn died(&self, state: &StateDir) -> LauncherResponse {
-        let name = std::ffi::CString::new(self.job_id.as_str()).unwrap_or_default();
-        match crate::sys::dir::open_dir_at(state.jobs.as_fd(), &name) {
-            Ok(_) => refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"),
-            Err(_) => refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start"),
+    /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the pipe to its end. When the directory exists all
+    /// the same, the job counts as started; else nothing was, and it is tried again.
+    fn died(self, state: &StateDir) -> Result<Self, LauncherResponse> {
+        let name = CString::new(self.launch.job_id.as_str()).unwrap_or_default();
+        match dir::open_dir_at(state.jobs.as_fd(), &name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start")),
+            // Also when it cannot be told: whoever connects learns what is there.
+            Ok(_) | Err(_) => Err(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start")),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 
-use super::{Phase, Program, SOCKET, Shim};
+use super::{Phase, Program, SOCKET, Shim, UNFINISHED_RESULT};
 use crate::sys::process::{self, Exit};
 use crate::sys::{dir, fd};
 use crate::wire::v1::{Ended, ResourceUsage, Result as JobResult, result, shim_event};
@@ -49,12 +49,12 @@ impl Shim {
     /// Whole or not at all: under another name first.
     fn write_result(&self, result: &JobResult) -> io::Result<()> {
         let job = self.dir.as_fd();
-        let file = dir::open_at(job, c"result.tmp", libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 0o600)?;
+        let file = dir::open_at(job, UNFINISHED_RESULT, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 0o600)?;
         let bytes = result_file(result);
         if fd::write(file.as_fd(), &bytes)? != bytes.len() {
             return Err(io::Error::from(io::ErrorKind::WriteZero));
         }
-        dir::rename_at(job, c"result.tmp", job, c"result")
+        dir::rename_at(job, UNFINISHED_RESULT, job, c"result")
     }
 
     fn result(&self) -> JobResult {

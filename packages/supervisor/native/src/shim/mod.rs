@@ -10,6 +10,7 @@ mod serve;
 mod start;
 mod wait;
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
@@ -60,8 +61,12 @@ struct StartedAt {
     pid: Pid,
 }
 
+/// What ps shows.
+pub const PROCESS_NAME: &CStr = c"worker-shim";
 /// Where it listens, in the job's directory.
-pub const SOCKET: &std::ffi::CStr = c"shim.sock";
+pub const SOCKET: &CStr = c"shim.sock";
+/// The result while it is written.
+pub const UNFINISHED_RESULT: &CStr = c"result.tmp";
 
 struct Shim {
     job_id: String,
