@@ -170,6 +170,13 @@ test('a foreign job is not there [WHO-4]', async () => {
   await owner.stop(id);
 });
 
+test('who follows hundreds of jobs one after another, and stops reading at the end, keeps the connection [OUT-5]', async () => {
+  const { job } = await owner.submit({ argv: ['echo', 'x'] });
+  for (let count = 0; count < 400; count += 1) {
+    for await (const event of owner.follow(job.id)) if (event.kind === 'end') break;
+  }
+});
+
 test('follow from an offset, of one stream, and without waiting [OUT-2] [OUT-4]', async () => {
   const id = await bed.run(owner, 'echo out; echo err >&2; exec sleep 1000');
   const events = owner.follow(id);

@@ -12,6 +12,9 @@ const DEFAULT_HEARTBEAT_MS = 15_000;
 // Beyond two heartbeats: what a busy server and a slow network may take on top.
 const SLACK_MS = 10_000;
 
+// How long the status of a call may come after its last message.
+const CLOSE_MS = 1_000;
+
 /** See {@link WorkerClient.follow}. Leaving the loop early ends the call on the server too. */
 export async function* followOutput(
   jobs: Client<typeof JobService>,
@@ -42,6 +45,7 @@ export async function* followOutput(
       const event = eventFromMessage(response);
       if (event === undefined) continue;
       check(event);
+      if (event.kind === 'end') await closed(iterator);
       yield event;
       if (event.kind === 'end') return;
     }
@@ -50,6 +54,17 @@ export async function* followOutput(
   } finally {
     call.abort();
   }
+}
+
+/**
+ * Lets the call end by itself: one that is cancelled in its last moment is a reset to the server, and many of them look like an attack. Bounded, and whatever happens to
+ * the call now changes nothing, for the end was in-band.
+ */
+async function closed(iterator: AsyncIterator<StreamOutputResponse>): Promise<void> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), CLOSE_MS);
+  await Promise.race([iterator.next().catch(() => undefined), late.promise]);
+  clearTimeout(timer);
 }
 
 /** Undefined when the stream is over. A server that says nothing for `silenceMs` while it is listened to is gone. */
