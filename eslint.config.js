@@ -12,7 +12,7 @@ const mayImport = {
   client: ['protocol'],
   cli: ['client', 'protocol'],
   testing: ['protocol'],
-  bench: ['client', 'core', 'server', 'supervisor', 'protocol'],
+  bench: ['client', 'core', 'server'],
 };
 
 const boundaries = Object.entries(mayImport).map(([name, names]) => ({

@@ -1,8 +1,11 @@
+// Loaded before anything listens: it adds a listener to stdout that throws, and ours has to come after it.
+import '@oclif/core/command';
 import { fileURLToPath } from 'node:url';
 import { run } from '@oclif/core/run';
 import { markCommand } from './command-words.ts';
 import { watchOutput } from './print/reader-gone.ts';
 import { expandShortForm } from './short-form.ts';
+import { assertUtf8Arguments } from './parse/utf8-arguments.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -11,6 +14,7 @@ export async function main(typed: readonly string[]): Promise<void> {
   const argv = expandShortForm(typed);
   const [command] = argv;
   try {
+    assertUtf8Arguments();
     const prepared = await prepare(argv);
     watchOutput();
     await run(prepared, { root });

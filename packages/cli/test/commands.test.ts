@@ -158,7 +158,10 @@ test('stop --all ends every job of the caller that has not ended, and takes no i
   expect(await out('list', '--state', 'running', '--state', 'queued', '-q')).toBe('');
   expect(await out('stop', '--all')).toBe('');
   for (const args of [['--all', ids[0]], []]) {
-    expect(await cli.worker('stop', ...args)).toMatchObject({ code: 125, stderr: expect.stringContaining('either ids or --all') as string });
+    expect(await cli.worker('stop', ...args)).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('either ids or --all') as string,
+    });
   }
 });
 

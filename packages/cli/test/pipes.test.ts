@@ -71,6 +71,16 @@ test('stdout of the job is on stdout and stderr of the job on stderr [CLI-3]', a
   });
 });
 
+test('a stdout that takes nothing is one clear error, whatever the command [CLI-1] [CLI-7]', async () => {
+  const id = await submit('echo', 'x');
+  await cli.worker('wait', id);
+  for (const command of ['list', 'info', `status ${id}`, `logs ${id}`, `wait -o json ${id}`, 'version']) {
+    const { stdout, stderr } = await bash(`$WORKER ${command} >/dev/full; echo $?`);
+    expect([command, stdout]).toEqual([command, '125\n']);
+    expect(stderr).toMatch(/^error: .*ENOSPC.*\nnext: .*\n$/);
+  }
+});
+
 test('logs | head -1 ends at once, in silence and without a failure [CLI-5]', async () => {
   const id = await submit('yes');
   expect(await bash(`$WORKER logs --follow ${id} | head -1; echo "\${PIPESTATUS[@]}"`)).toEqual({ stdout: 'y\n0 0\n', stderr: '' });

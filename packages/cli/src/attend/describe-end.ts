@@ -52,7 +52,7 @@ function cureOf({ stage, errnoName }: StartFailure): string {
     case 'ENOENT':
       return "check the spelling, or give the full path: it is looked for in the job's PATH on the server; a script's interpreter (#!) has to exist too";
     case 'EACCES':
-      return "make it executable (chmod +x) for the job's user, and its directories passable";
+      return "it has to be a file, not a directory, that the job's user may execute (chmod +x), in directories that it may pass";
     case 'ENOEXEC':
       return 'it is no program and has no #! line: run it by its interpreter, such as sh FILE';
     case 'ENOTDIR':

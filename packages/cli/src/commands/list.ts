@@ -19,7 +19,7 @@ export default class List extends WorkerCommand {
   ];
   static override flags = {
     ...formatFlags,
-    all: Flags.boolean({ aliases: ['all-pages'], exclusive: ['limit'], summary: 'All of them' }),
+    all: Flags.boolean({ exclusive: ['limit'], summary: 'All of them' }),
     label: Flags.string({
       helpValue: 'NAME=VALUE',
       multiple: true,

@@ -15,7 +15,7 @@ import { WorkerCommand } from '../worker-command.ts';
 
 export default class Run extends WorkerCommand {
   static override summary = 'Run a command and follow it to its end.';
-  static override description = `The job's stdout goes to stdout, its stderr to stderr: in a pipe byte for byte, on a terminal with its escapes made visible (--raw leaves them).
+  static override description = `The job's stdin is empty. Its stdout goes to stdout, its stderr to stderr: in a pipe byte for byte, on a terminal with its escapes made visible (--raw leaves them).
 
 Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout was up; 143 when it was stopped and exited with 0; 125 for every failure of ours: a bad command line, no connection, a program that could not be started, a job whose end is not known.
 

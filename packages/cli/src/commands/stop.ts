@@ -10,11 +10,7 @@ import { formatFlags, WorkerCommand } from '../worker-command.ts';
 export default class Stop extends WorkerCommand {
   static override summary = 'End jobs, each with its whole process tree.';
   static override description = `Sends the signal, waits for the grace, then kills what is left. Answers when every process of the tree was seen gone, or names those that the kernel has not let go. A job that has ended is left as it is; its output stays.`;
-  static override examples = [
-    '<%= config.bin %> stop ID',
-    '<%= config.bin %> stop --grace 0 ID ID',
-    '<%= config.bin %> stop --all',
-  ];
+  static override examples = ['<%= config.bin %> stop ID', '<%= config.bin %> stop --grace 0 ID ID', '<%= config.bin %> stop --all'];
   static override args = { id: Args.string({ required: false, multiple: true, ignoreStdin: true, description: 'Ids of the jobs' }) };
   static override flags = {
     ...formatFlags,

@@ -24,7 +24,7 @@ function explained(error: unknown, command: string | undefined): Explained {
   if (error instanceof CliError) return { message: ownLines(error.message), next: error.next, exitCode: error.exitCode };
   if (error instanceof WorkerError) return { message: messageOf(error), next: nextOf(error, command), exitCode: OUR_FAILURE };
   if (error instanceof Error && 'oclif' in error) {
-    const unknown = command === undefined || error.message.includes(`command ${command} not found`);
+    const unknown = command === undefined || /command \S+ not found/i.test(error.message);
     const help = unknown ? 'worker --help lists the commands' : `worker ${command} --help says what it takes`;
     return { message: ownLines(error.message), next: help, exitCode: OUR_FAILURE };
   }
@@ -51,6 +51,8 @@ function nextOf(error: WorkerError, command: string | undefined): string {
       return 'take another --request-id for another command';
     case 'failed-precondition':
       return 'worker status ID shows what became of the job';
+    case 'out-of-range':
+      return 'worker status ID shows how much there is';
     case 'permission-denied':
       return 'worker info shows what you may call';
     default:
