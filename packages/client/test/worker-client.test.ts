@@ -170,6 +170,25 @@ test('a foreign job is not there [WHO-4]', async () => {
   await owner.stop(id);
 });
 
+test('three hundred followers on one client all see the end, and do not keep a stop from getting through [OUT-5] [NET-5]', async () => {
+  await using many = await bed.connect();
+  const { job } = await many.submit({ argv: ['sh', '-c', 'echo begun; exec sleep 1000'] });
+  const begun: Promise<unknown>[] = [];
+  const followers = Array.from({ length: 300 }, async () => {
+    const kinds: string[] = [];
+    const first = Promise.withResolvers<undefined>();
+    begun.push(first.promise);
+    for await (const { kind } of many.follow(job.id)) {
+      kinds.push(kind);
+      first.resolve(undefined);
+    }
+    return kinds.at(-1);
+  });
+  await within(20_000, 'every follower reads', Promise.all(begun));
+  await within(5_000, 'the stop gets through', many.stop(job.id));
+  expect(new Set(await within(20_000, 'every follower ends', Promise.all(followers)))).toEqual(new Set(['end']));
+});
+
 test('who follows hundreds of jobs one after another, and stops reading at the end, keeps the connection [OUT-5]', async () => {
   const { job } = await owner.submit({ argv: ['echo', 'x'] });
   for (let count = 0; count < 400; count += 1) {
@@ -251,10 +270,14 @@ test('a server that dies cuts the stream, which never looks like an end; the cli
   const gate = bed.bed.gate();
   const id = await bed.run(owner, 'echo before; read _ <"$GATE"; echo after', { GATE: gate.path });
   let reached = 0;
+  const begun = Promise.withResolvers<undefined>();
   const following = (async () => {
-    for await (const event of owner.follow(id)) if (event.kind === 'chunk') reached = event.offset + event.data.length;
+    for await (const event of owner.follow(id)) {
+      if (event.kind === 'chunk') reached = event.offset + event.data.length;
+      begun.resolve(undefined);
+    }
   })().catch((error: unknown) => error);
-  for await (const event of owner.follow(id)) if (event.kind === 'chunk') break;
+  await within(10_000, 'the follower reads', begun.promise);
   await bed.bed.killAndRestart();
   expect(await following).toMatchObject({ name: 'WorkerError', code: 'stream-cut' });
   expect(reached).toBe(7);

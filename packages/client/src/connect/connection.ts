@@ -10,17 +10,21 @@ export interface ConnectionOptions extends Omit<DialOptions, 'signal'> {
   readonly pingTimeoutMs: number;
 }
 
+// Of the streams that the server allows on one connection. The rest is room for those that have ended here and not yet there.
+const FULL_AT = 0.8;
+
 /**
- * One connection at a time to one server: made when it is first needed, made anew for the next call after it was lost. It is what connect-node calls a session
- * manager; ours differs from that library's in waiting for the server's first word and in explaining why there was none.
+ * The way to one server: a connection made when it is first needed, made anew for the next call after it was lost, and another beside it while the first holds
+ * as many calls as it can take: hundreds of followers must not keep a stop from getting through. It is what connect-node calls a session manager; ours differs
+ * from that library's in that, in waiting for the server's first word, and in explaining why there was none.
  *
- * Owns its session and timer. An idle session does not keep the process alive.
+ * Owns its sessions and timers. An idle session does not keep the process alive.
  */
 export class Connection {
   readonly authority: string;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
-  #session: ClientHttp2Session | undefined;
+  readonly #sessions = new Set<ClientHttp2Session>();
   #dialing: Promise<ClientHttp2Session> | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -28,11 +32,10 @@ export class Connection {
     this.#options = options;
   }
 
-  /** Resolves when there is a connection. Errors: those of {@link dial}; `closed`. */
+  /** Resolves when there is a connection with room for a call. Errors: those of {@link dial}; `closed`. */
   async open(): Promise<ClientHttp2Session> {
     this.#closing.signal.throwIfAborted();
-    const session = this.#session;
-    if (session !== undefined && !session.closed && !session.destroyed) return session;
+    for (const session of this.#sessions) if (hasRoom(session)) return session;
     this.#dialing ??= this.#dial().finally(() => (this.#dialing = undefined));
     return this.#dialing;
   }
@@ -45,6 +48,8 @@ export class Connection {
   ): Promise<ClientHttp2Stream> {
     for (;;) {
       const session = await this.open();
+      // Others may have waited for the same one.
+      if (!hasRoom(session)) continue;
       try {
         const stream = session.request({ ...headers, ':method': method, ':path': path }, options);
         hold(session, stream);
@@ -66,24 +71,33 @@ export class Connection {
     const reason = new WorkerError('closed', 'the client was closed');
     this.#closing.abort(reason);
     await this.#dialing?.catch(() => undefined);
-    const session = this.#session;
-    if (session === undefined || session.destroyed) return;
-    const closed = Promise.withResolvers<unknown>();
-    session.once('close', () => closed.resolve(undefined));
-    // With an error: without one connect-node does not tell the calls that are open.
-    session.destroy(reason);
-    await closed.promise;
+    await Promise.all(
+      Array.from(this.#sessions, async (session) => {
+        const closed = Promise.withResolvers<undefined>();
+        session.once('close', () => closed.resolve(undefined));
+        // With an error: without one connect-node does not tell the calls that are open.
+        session.destroy(reason);
+        await closed.promise;
+      }),
+    );
   }
 
   async #dial(): Promise<ClientHttp2Session> {
     const session = await dial({ ...this.#options, signal: this.#closing.signal });
-    this.#session = session;
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
     keepAlive(session, this.#options);
     return session;
   }
 }
 
 const openStreams = new WeakMap<ClientHttp2Session, number>();
+
+function hasRoom(session: ClientHttp2Session): boolean {
+  if (session.closed || session.destroyed) return false;
+  const most = session.remoteSettings.maxConcurrentStreams ?? Infinity;
+  return (openStreams.get(session) ?? 0) < Math.max(1, most * FULL_AT);
+}
 
 /** A session keeps the process alive exactly as long as a stream is open on it. */
 function hold(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
