@@ -1,12 +1,10 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { closedError, CoreError } from './core-error.ts';
 import type { Job } from './job/job.ts';
-import type { FinalState } from './job/job-state.ts';
 import { hasEnded } from './job/job-state.ts';
 import { NO_OUTPUT } from './job/state-of-result.ts';
-import type { JobEvent } from './job/transition.ts';
-import { transition } from './job/transition.ts';
 import type {
   Capability,
   JobRunner,
@@ -19,17 +17,19 @@ import type {
   WaitOptions,
 } from './job-runner.ts';
 import { capabilities } from './capabilities.ts';
+import { claimDirectory } from './launch/claim-directory.ts';
 import { LaunchGate } from './launch/launch-gate.ts';
-import type { Launcher } from './launch/launcher.ts';
+import type { LaunchAnswer, Launcher } from './launch/launcher.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
 import type { OutputSource } from './output/output-source.ts';
 import { endedSource, liveSource } from './output/output-source.ts';
 import { resolveOutput } from './output/resolve-output.ts';
+import { EndRecorder } from './record/end-recorder.ts';
 import { listJobs } from './record/list-jobs.ts';
 import type { JobStore, StoredJob } from './record/job-store.ts';
 import { stopAll } from './stop/stop-all.ts';
-import { resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
+import { ANSWER_MS, resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
 import type { JobUser } from './submit/base-environment.ts';
 import { jobEnvironment } from './submit/base-environment.ts';
 import { requestDigest } from './submit/request-digest.ts';
@@ -42,6 +42,8 @@ import { WaitLimit } from './watch/wait-limit.ts';
 /** Orders that a launcher has at a time: enough to keep it busy, few enough that a stop finds the others still here. */
 const ORDERS_AT_ONCE = 64;
 const SIGNAL_ANSWER_MS = 5000;
+/** A start of which it cannot be told whether it was one is tried again this often. */
+const AGAIN_MS = 1000;
 
 export interface Parts {
   readonly store: JobStore;
@@ -56,6 +58,7 @@ export interface Parts {
 export class LocalJobRunner implements JobRunner {
   readonly #parts: Parts;
   readonly #watcher: JobWatcher;
+  readonly #ends: EndRecorder;
   readonly #paths: SocketPaths;
   readonly #gate = new LaunchGate(ORDERS_AT_ONCE);
   readonly #live = new Map<string, LiveJob>();
@@ -66,12 +69,19 @@ export class LocalJobRunner implements JobRunner {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#paths = new SocketPaths(parts.jobsDirectory);
+    this.#ends = new EndRecorder({
+      store: parts.store,
+      jobsDirectory: parts.jobsDirectory,
+      log: parts.log,
+      closed: this.#closed.signal,
+      onStored: (job) => this.#live.delete(job.id),
+    });
     this.#watcher = new JobWatcher({
       jobsDirectory: parts.jobsDirectory,
       paths: this.#paths,
       log: parts.log,
       onStarted: (job) => parts.store.markRunning([job.id]),
-      onEnd: (job, event) => void this.#end(job, event),
+      onEnd: (job, event) => void this.#ends.record(job, event, { seenInDirectory: true }),
     });
   }
 
@@ -185,11 +195,15 @@ export class LocalJobRunner implements JobRunner {
     job.ordered = true;
     this.#live.set(job.id, job);
     // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
-    if (!this.#watcher.wasStarted(job)) {
+    if (this.#watcher.wasStarted(job)) {
+      job.awaited = true;
+      await new Promise<void>((resolve) => void this.#watcher.watch(job, resolve));
+    } else if (stored.state === 'running') {
+      // It ran, and somebody has removed its directory: started now, it would run twice.
+      void this.#ends.record(job, { kind: 'lost', at: new Date() }, { seenInDirectory: false });
+    } else {
       await this.#start(job);
-      return;
     }
-    await new Promise<void>((resolve) => void this.#watcher.watch(job, resolve));
     // What it ended as is stored before the runner is open.
     while (job.ending && !hasEnded(job.state)) await job.changes.wait();
   }
@@ -203,55 +217,50 @@ export class LocalJobRunner implements JobRunner {
       const { id, spec } = job;
       const cwd = spec.cwd === '' ? this.#parts.user.home : spec.cwd;
       const env = jobEnvironment(spec.env, id, this.#parts.user);
-      const answer = await this.#parts.launcher.launch({ jobId: id, argv: spec.argv, env, cwd, limits: spec.limits });
-      if (answer.kind === 'refused') {
-        const { stage, errno, message } = answer;
-        this.#parts.log({ level: 'error', message: `a job could not be started: ${stage}: ${message}`, jobId: id });
-        const failure = { stage: stage === 'fork' ? 'fork' : 'prepare', errno, subject: spec.argv[0] ?? '' } as const;
-        await this.#end(job, { kind: 'ended', state: { kind: 'failed', endedAt: new Date(), failure } });
-        return;
+      const order = { jobId: id, argv: spec.argv, env, cwd, limits: spec.limits };
+      for (;;) {
+        const answer = await this.#parts.launcher.launch(order);
+        const fate = answer.kind === 'refused' ? this.#refused(job, answer) : 'started';
+        if (fate === 'started') void this.#watcher.watch(job);
+        if (fate !== 'unknown') return;
+        await pause(AGAIN_MS, undefined, { signal: this.#closed.signal });
       }
-      void this.#watcher.watch(job);
     } catch (error) {
       // Closed meanwhile: whoever opens the directory next takes the job up.
-      if (!(error instanceof CoreError && error.code === 'closed'))
-        this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
+      if (this.#closing === undefined) this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
     } finally {
       this.#gate.leave();
     }
+  }
+
+  /** Ends a job that no launcher could start, once it is certain that none has, or will. */
+  #refused(job: LiveJob, { stage, errno, message }: LaunchAnswer & { readonly kind: 'refused' }): 'started' | 'failed' | 'unknown' {
+    const { log, jobsDirectory } = this.#parts;
+    const failure = { stage: stage === 'fork' ? 'fork' : 'prepare', errno, subject: job.spec.argv[0] ?? '' } as const;
+    const state = { kind: 'failed', endedAt: new Date(), failure } as const;
+    try {
+      if (!claimDirectory(jobsDirectory, job.id, state)) return 'started';
+    } catch (error) {
+      log({ level: 'error', message: 'whether the job was started cannot be told now; trying again', jobId: job.id, error });
+      return 'unknown';
+    }
+    log({ level: 'error', message: `a job could not be started: ${stage}: ${message}`, jobId: job.id });
+    void this.#ends.record(job, { kind: 'ended', state }, { seenInDirectory: true });
+    return 'failed';
   }
 
   /** Ends a job that no launcher has heard of. */
   async #cancel(job: LiveJob, reason: 'cancelled' | 'shutdown', requestedBy: string): Promise<void> {
     const endedBy = requestedBy === '' ? {} : { endedBy: requestedBy };
     const state = { kind: 'stopped', reason, ...endedBy, endedAt: new Date(), output: NO_OUTPUT } as const;
-    if (!job.ending) {
-      const isStored = await this.#end(job, { kind: 'ended', state });
-      if (!isStored)
-        throw new CoreError('unavailable', 'the cancellation cannot be stored: the job may start when the server is started again');
-    }
-    while (!hasEnded(job.state)) await job.changes.wait();
-  }
-
-  /** Stores the end, then tells it. The first counts. False when it could not be stored. */
-  async #end(job: LiveJob, event: Exclude<JobEvent, { kind: 'started' }>): Promise<boolean> {
-    if (job.ending) return true;
-    job.ending = true;
-    const mine = transition(job.state, event) as FinalState;
-    let state = mine;
-    let isStored = true;
-    try {
-      state = (await this.#parts.store.finish(job.id, mine)) ?? mine;
-    } catch (error) {
-      // What a shim wrote stays in the job's directory, and is found again at the next start. Meanwhile the truth is told.
-      isStored = false;
-      if (this.#closed.signal.aborted) return false;
-      this.#parts.log({ level: 'error', message: 'the end of a job could not be stored', jobId: job.id, error });
-    }
-    job.ended(state);
-    // Kept where the store does not know: it would call the job unfinished.
-    if (isStored) this.#live.delete(job.id);
-    return isStored;
+    void this.#ends.record(job, { kind: 'ended', state }, { seenInDirectory: false });
+    using limit = new WaitLimit({ timeoutMs: ANSWER_MS });
+    while (!hasEnded(job.state) && !limit.isOver) await limit.waitFor(job.changes);
+    if (!hasEnded(job.state))
+      throw new CoreError(
+        'unavailable',
+        'the cancellation is not stored yet: until it is, the job may start when the server is started again',
+      );
   }
 
   async #stored(id: string): Promise<Job> {

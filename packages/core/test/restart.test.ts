@@ -1,9 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CoreError, Job, JobRunner } from '@worker/core';
+import { findSupervisor } from '@worker/supervisor';
 import { expect, test } from 'vitest';
+import { stateOfResult } from '../src/job/state-of-result.ts';
+import { ProcessLauncher } from '../src/launch/process-launcher.ts';
 import { SqliteJobStore } from '../src/record/sqlite-job-store.ts';
+import { readResult } from '../src/recover/read-result.ts';
 import { Bed, eventually } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 import { startProgram } from './support/program.ts';
@@ -189,6 +193,76 @@ test('[KILL-2] [SUB-2] while the launcher hangs, what it has not heard of is can
   for (const { id } of jobs) expect((await runner.wait(id)).state).toMatchObject({ kind: 'stopped' });
 });
 
+test('[OUT-2] [OUT-4] after a restart a reader goes on at the offset it had, also before the shim has answered', async () => {
+  await using bed = new Bed();
+  const first = await bed.open();
+  const { id } = await startReady(first);
+  const shim = await shimOf(bed, { id });
+  process.kill(shim, 'SIGSTOP');
+  await first.close();
+  const second = await bed.open();
+  const read = collect(second.output(id, { offset: 3 }), { from: 3 });
+  const tooFar = expect(collect(second.output(id, { offset: 7 }))).rejects.toMatchObject({ code: 'out-of-range' });
+  process.kill(shim, 'SIGCONT');
+  await tooFar;
+  await second.stop(id);
+  expect((await read).stdout.toString()).toBe('dy\n');
+});
+
+test('[RUN-4] [RUN-6] a job whose shim and guard died together, as when the host is started anew, is lost and leaves no socket', async () => {
+  await using bed = new Bed();
+  const first = await bed.open();
+  const job = await startReady(first);
+  await first.close();
+  const all = bed.processes().map(({ pid }) => pid);
+  expect(all).toHaveLength(3);
+  for (const pid of all) process.kill(pid, 'SIGSTOP');
+  for (const pid of all) process.kill(pid, 'SIGKILL');
+  await eventually('they are gone', () => bed.processes().length === 0);
+  const directory = join(bed.stateDir, 'jobs', job.id);
+  expect(readdirSync(directory)).toContain('shim.sock');
+  const second = await bed.open();
+  expect((await second.get(job.id)).state.kind).toBe('lost');
+  expect((await collect(second.output(job.id))).stdout.toString()).toBe('ready\n');
+  expect(readdirSync(directory)).toEqual(['output']);
+});
+
+test('[SUB-2] a job that is known to have run is not run again because its directory was removed', async () => {
+  await using bed = new Bed();
+  const first = await bed.open();
+  const { job } = await first.submit({ argv: ['sh', '-c', `echo x >> ${bed.path('ran')}; echo ready; exec sleep 60`] });
+  await eventually('it runs', async () => (await first.get(job.id)).state.kind === 'running');
+  await first.list();
+  const shim = await shimOf(bed, job);
+  await first.close();
+  process.kill(shim, 'SIGKILL');
+  await eventually('no process is left', () => bed.processes().length === 0);
+  rmSync(join(bed.stateDir, 'jobs', job.id), { recursive: true });
+  const second = await bed.open();
+  expect((await second.get(job.id)).state.kind).toBe('lost');
+  expect(readdirSync(join(bed.stateDir, 'jobs'))).toEqual([]);
+});
+
+test('[SUB-2] [SUB-6] [RUN-4] a job that no launcher could start has failed for good: a start that comes late finds it so', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  // A file system that refuses.
+  rmSync(join(bed.stateDir, 'starting'), { recursive: true });
+  const { job } = await runner.submit({ argv: ['sh', '-c', `echo x >> ${bed.path('ran')}`] });
+  const { state } = await runner.wait(job.id);
+  expect(state).toMatchObject({ kind: 'failed', failure: { stage: 'prepare', errno: 2 } });
+  await runner.close();
+  // Found in the directory as well, by a server that opens before the store knows.
+  expect(stateOfResult(readResult(join(bed.stateDir, 'jobs'), job.id)!)).toEqual(state);
+  const late = await ProcessLauncher.start({ binary: findSupervisor(), stateDir: bed.stateDir, log: () => undefined });
+  try {
+    const { id: jobId, spec } = job;
+    expect(await late.launch({ jobId, argv: spec.argv, env: [], cwd: '/', limits: spec.limits })).toEqual({ kind: 'exists' });
+  } finally {
+    await late.close();
+  }
+});
+
 test('[RUN-6] a program that closes its runner leaves by itself, though a job still runs', async () => {
   await using bed = new Bed();
   const program = startProgram('run-one', bed.stateDir);
@@ -203,7 +277,7 @@ async function startReady(runner: JobRunner): Promise<Job> {
 }
 
 /** The parent of the program: guard and shim look alike from outside. */
-async function shimOf(bed: Bed, { id }: Job): Promise<number> {
+async function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
   const found = bed.processes().find(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`WORKER_JOB_ID=${id}`));
   if (found === undefined) throw new Error('the program does not run');
   const stat = readFileSync(`/proc/${found.pid}/stat`, 'latin1');

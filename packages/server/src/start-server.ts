@@ -1,6 +1,7 @@
 import { openJobRunner, type JobRunner } from '@worker/core';
 import { Policy, type RolesOf } from './authorize/policy.ts';
 import { serverStopping } from './fail/from-core.ts';
+import { blameRequest } from './fail/blame-request.ts';
 import { refusal } from './fail/refusal.ts';
 import { identify } from './identify/connection.ts';
 import { HostAddresses, type Resolve } from './identify/host-addresses.ts';
@@ -8,12 +9,14 @@ import { callerKey, createDispatcher } from './listen/dispatch.ts';
 import { defaultLimits, type ListenLimits } from './listen/limits.ts';
 import { Listener } from './listen/listener.ts';
 import { OpenConnections } from './listen/open-connections.ts';
-import { closeAfterResponse, sendHeaders } from './listen/respond.ts';
+import { HeldBytes } from './listen/held-bytes.ts';
+import { closeAfterResponse, sendHeaders, write } from './listen/respond.ts';
 import type { ServerIdentity } from './listen/tls-options.ts';
 import { limitWarnings } from './log/limit-warnings.ts';
 import type { Log } from './log/log.ts';
 import { addRoutes } from './rpc/routes.ts';
-import { admittedKey, OpenCalls, runOn } from './rpc/run-call.ts';
+import { OpenCalls } from './rpc/open-calls.ts';
+import { admittedKey, runOn } from './rpc/run-call.ts';
 import type { Host } from './rpc/call.ts';
 import { canonicalMethod } from './rpc/worker-service-paths.ts';
 
@@ -88,7 +91,8 @@ async function serve(
   const policy = new Policy(options.rolesOf ?? (() => ['owner']));
   const hosts = new HostAddresses(options.resolve);
   const connections = new OpenConnections(limits);
-  const calls = new OpenCalls();
+  const calls = new OpenCalls(limits.maxLastingCalls);
+  const held = new HeldBytes(limits.maxHeldBytes);
   const shutdown = new AbortController();
   const host: Host = {
     runner,
@@ -100,6 +104,7 @@ async function serve(
   const onRequest = createDispatcher({
     limits,
     log,
+    held,
     shutdownSignal: shutdown.signal,
     connectionOf: (request) => connections.of(request),
     addRoutes: (router) => {
@@ -108,7 +113,8 @@ async function serve(
     gate: async (context) => {
       const caller = context.values.get(callerKey);
       if (caller === undefined) throw refusal('INTERNAL', 'internal error');
-      const { connection, response } = caller;
+      const { connection, response, hold } = caller;
+      blameRequest(context.signal);
       const method = canonicalMethod(context.method);
       try {
         const principal = await identify(connection, hosts, new Date());
@@ -117,6 +123,9 @@ async function serve(
           principal,
           sendHeaders: (headers) => {
             sendHeaders(response, 200, headers);
+          },
+          write: async (pieces) => {
+            await write(response, hold, pieces);
           },
         });
       } catch (error) {

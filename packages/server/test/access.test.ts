@@ -106,6 +106,16 @@ describe.each(methods.map((method) => [`${method.parent.typeName}/${method.name}
   );
 });
 
+it('time does not tell a job of another from one that does not exist: neither is answered before the time that covers both [WHO-4]', async () => {
+  const { jobs } = bed.connect('grpc', await bed.pki.client('other@example.com'));
+  for (const id of [unknown, running, ended]) {
+    const asked = performance.now();
+    await expect(jobs.getJob({ id })).rejects.toMatchObject({ code: 5 });
+    // Of 25 ms; a timer of Node may be one early.
+    expect(performance.now() - asked).toBeGreaterThanOrEqual(24);
+  }
+});
+
 it('a list holds nothing of others, whatever the filter and the page token [WHO-4] [JOB-5]', async () => {
   const owner = bed.connect();
   const other = bed.connect('grpc', await bed.pki.client('other@example.com'));

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { ClientHttp2Session } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { SubmitJobRequestSchema } from '@worker/protocol';
+import { ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema, RetryInfoSchema, SubmitJobRequestSchema } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { allOf } from './bed/all.ts';
 import { Bed } from './bed/bed.ts';
 import { closed, infoPath, serves, session, socket, statusOf } from './bed/raw.ts';
 
@@ -144,6 +147,36 @@ describe('a malformed request', () => {
     opened.destroy();
   });
 
+  it.each([
+    ['application/grpc', false],
+    ['application/grpc-web', false],
+    ['application/connect+proto', false],
+    ['application/proto', false],
+    ['application/grpc', true],
+    ['application/proto', true],
+  ] as const)(
+    'bytes that are no message, as %s, compressed: %s, are the mistake of who sent them [SUB-5] [NET-6]',
+    async (type, compressed) => {
+      const opened = session(bed);
+      const enveloped = type !== 'application/proto';
+      // A field of 127 bytes that has none; cut off in the middle where compressed.
+      const message = compressed ? gzipSync(Buffer.alloc(1_000)).subarray(0, 15) : Buffer.from([0x0a, 0x7f]);
+      const prefix = Buffer.from([compressed ? 1 : 0, 0, 0, 0, message.length]);
+      const encoding = compressed ? { [enveloped ? 'grpc-encoding' : 'content-encoding']: 'gzip' } : {};
+      const path = type === 'application/connect+proto' ? 'StreamOutput' : 'GetJob';
+      const stream = opened.request({ ':method': 'POST', ':path': `/worker.v1.JobService/${path}`, 'content-type': type, ...encoding });
+      let text = '';
+      stream
+        .on('response', (headers) => (text += JSON.stringify(headers)))
+        .on('trailers', (trailers) => (text += JSON.stringify(trailers)));
+      stream.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+      stream.end(enveloped ? Buffer.concat([prefix, message]) : message);
+      await within(10_000, 'the stream is answered', once(stream, 'close'));
+      expect(text).toMatch(/grpc-status"?: ?"?3|"code":"invalid_argument"/);
+      opened.destroy();
+    },
+  );
+
   it('a body that never ends is not waited for [NET-3] [NET-5]', async () => {
     const opened = session(bed);
     const stream = opened.request({ ':method': 'POST', ':path': infoPath, 'content-type': 'application/json' });
@@ -226,18 +259,144 @@ describe('raw bytes', () => {
       .resume();
     opened.write(randomBytes(10));
     await closed(opened, 'the server closed the connection');
+    const refused = await eventually(() => impatient.log.find(({ message }) => message === 'a TLS handshake was refused'), {
+      what: 'a line in the log',
+    });
+    expect(refused.peer ?? '127.0.0.1 1').toMatch(/^127\.0\.0\.1 [1-9]/);
+  });
+});
+
+describe('what the network holds up', () => {
+  it('bodies that come and come are cut at the bound, from the one who sends the most; others are served [NET-5]', async () => {
+    await using small = await Bed.open({ limits: { maxHeldBytes: 4 * 1024 * 1024 } });
+    const opened = session(small);
+    const codes: number[] = [];
+    const streams = Array.from({ length: 8 }, () => {
+      const stream = opened.request({ ':method': 'POST', ':path': '/worker.v1.JobService/SubmitJob', 'content-type': 'application/json' });
+      stream.on('error', () => undefined).on('close', () => codes.push(stream.rstCode));
+      stream.resume().write(Buffer.alloc(1024 * 1024, ' '));
+      return stream;
+    });
+    await eventually(() => codes.length >= 6, { what: 'what is too much has been reset' });
+    expect([...new Set(codes)]).toEqual([11]);
+    const other = small.connect('grpc', await small.pki.client('other@example.com'));
+    expect((await other.jobs.submitJob({ argv: ['true', 'x'.repeat(100_000)] })).job?.owner).toBe('other@example.com');
+    expect(streams.some((stream) => !stream.closed)).toBe(true);
+    opened.destroy();
+  });
+
+  it('answers that nobody takes are cut at the bound, from the one who has the most; another stalled reader loses nothing [NET-5] [OUT-5]', async () => {
+    await using small = await Bed.open({ limits: { maxHeldBytes: 8 * 1024 * 1024 } });
+    const follow = (opened: ClientHttp2Session, id: string) => {
+      const stream = opened.request({
+        ':method': 'POST',
+        ':path': '/worker.v1.JobService/StreamOutput',
+        'content-type': 'application/connect+proto',
+      });
+      stream.on('error', () => undefined);
+      stream.pause().end(Buffer.concat([Buffer.from([0, 0, 0, 0, id.length + 2, 0x0a, id.length]), Buffer.from(id)]));
+      return stream;
+    };
+    const start = async (email: string) => {
+      const credentials = await small.pki.client(email);
+      const { jobs } = small.connect('grpc', credentials);
+      const id = (await jobs.submitJob({ argv: ['head', '-c', '5000000', '/dev/zero'] })).job?.id ?? '';
+      await jobs.waitJob({ id });
+      return { id, opened: session(small, credentials) };
+    };
+    const modest = await start('modest@example.com');
+    const patient = follow(modest.opened, modest.id);
+    await once(patient, 'response');
+    const greedy = await start('greedy@example.com');
+    const stalled = Array.from({ length: 60 }, () => follow(greedy.opened, greedy.id));
+    await eventually(() => stalled.filter(({ closed: isClosed }) => isClosed).length >= 40, { what: 'most of them are cut' });
+    expect([...new Set(stalled.filter(({ closed: isClosed }) => isClosed).map(({ rstCode }) => rstCode))]).toEqual([11]);
+    let length = 0;
+    for await (const chunk of patient) length += (chunk as Buffer).length;
+    expect(length).toBeGreaterThan(5_000_000);
+    greedy.opened.destroy();
+    modest.opened.destroy();
+    await eventually(() => small.server.openCalls() === 0, { what: 'no call is left' });
+  });
+
+  it('a principal has so many calls that follow or wait, and can still look and stop; others are not touched [NET-5]', async () => {
+    await using small = await Bed.open({ limits: { maxLastingCalls: 3 } });
+    const [one, two] = [small.connect('grpc'), small.connect('connect')];
+    const { job } = await one.jobs.submitJob({ argv: ['sleep', '600'] });
+    const id = job?.id ?? '';
+    const leave = new AbortController();
+    const waits = [one, one, two].map(({ jobs }) => jobs.waitJob({ id }, { signal: leave.signal }).catch(() => undefined));
+    await eventually(() => small.server.openCalls() === 3, { what: 'three calls wait' });
+    for (const call of [two.jobs.waitJob({ id }), allOf(one.jobs.streamOutput({ id }))]) {
+      const refused: unknown = await call.catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 8 });
+      expect(ConnectError.from(refused).findDetails(ErrorInfoSchema)[0]?.reason).toBe('TOO_MANY_CALLS');
+      expect(ConnectError.from(refused).findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds).toBe(1n);
+    }
+    const other = small.connect('grpc', await small.pki.client('other@example.com'));
+    const foreign = (await other.jobs.submitJob({ argv: ['true'] })).job?.id ?? '';
+    expect((await other.jobs.waitJob({ id: foreign })).ended).toBe(true);
+    leave.abort();
+    await Promise.all(waits);
+    await eventually(() => small.server.openCalls() === 0, { what: 'the waits are over' });
+    expect((await two.jobs.waitJob({ id, timeout: {} })).ended).toBe(false);
+    expect((await one.jobs.stopJob({ id })).job?.state).toBe(4);
   });
 });
 
 describe('floods', () => {
-  it('1,000 resets: that connection ends, others are served [NET-3]', async () => {
+  it('a client that opens and leaves followers one after another keeps its connection [NET-4]', async () => {
+    const { job } = await bed.connect().jobs.submitJob({ argv: ['sleep', '600'] });
+    const opened = session(bed);
+    for (let count = 0; count < 400; count += 1) {
+      const stream = opened.request({
+        ':method': 'POST',
+        ':path': '/worker.v1.JobService/StreamOutput',
+        'content-type': 'application/connect+json',
+      });
+      const json = Buffer.from(JSON.stringify({ id: job?.id }));
+      const length = Buffer.alloc(5);
+      length.writeUInt32BE(json.length, 1);
+      stream.on('error', () => undefined).end(Buffer.concat([length, json]));
+      await within(10_000, 'the headers', once(stream, 'response'));
+      stream.close(8);
+    }
+    expect(await statusOf(opened, { ':path': infoPath })).toBe(200);
+    opened.destroy();
+    await bed.connect().jobs.stopJob({ id: job?.id ?? '' });
+  });
+
+  it('5,000 resets: that connection ends, others are served [NET-3]', async () => {
     const opened = await socket(bed, 'h2');
-    const streams = Array.from({ length: 1_000 }, (_, index) => 2 * index + 1);
+    const streams = Array.from({ length: 5_000 }, (_, index) => 2 * index + 1);
     const resets = streams.map((stream) =>
       Buffer.concat([frame(1, 4, stream, requestHeaders()), frame(3, 0, stream, Buffer.from([0, 0, 0, 8]))]),
     );
     opened.resume().write(Buffer.concat([preface, emptySettings, ...resets]));
     await closed(opened, 'the flooding connection is ended');
+    opened.destroy();
+  });
+
+  it('a body of a million frames of one byte is refused, and holds up nobody [NET-3] [NET-5]', async () => {
+    const opened = await socket(bed, 'h2');
+    const crumbs = Buffer.concat(Array.from({ length: 50_000 }, () => frame(0, 0, 1, Buffer.alloc(1))));
+    opened
+      .resume()
+      .write(
+        Buffer.concat([
+          preface,
+          emptySettings,
+          frame(1, 4, 1, requestHeaders('/worker.v1.JobService/SubmitJob', 'application/grpc')),
+          frame(0, 0, 1, Buffer.from([0, 0, 0x7f, 0xff, 0xff])),
+        ]),
+      );
+    const started = performance.now();
+    for (let count = 0; count < 20 && !opened.destroyed; count += 1) {
+      opened.write(crumbs);
+      expect(await serves(bed)).toBe(true);
+    }
+    // Some of it is parsed before it is refused; taken to its end it is a minute's work.
+    expect(performance.now() - started).toBeLessThan(15_000);
     opened.destroy();
   });
 
@@ -378,7 +537,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
 }
 
 /** In HPACK: POST, https, the path and authority as literals. */
-function requestHeaders(path = infoPath): Buffer {
+function requestHeaders(path = infoPath, type = 'application/json'): Buffer {
   const literal = (index: number, value: string) => Buffer.concat([Buffer.from([0x40 | index, value.length]), Buffer.from(value)]);
-  return Buffer.concat([Buffer.from([0x83, 0x87]), literal(4, path), literal(1, 'localhost'), literal(31, 'application/json')]);
+  return Buffer.concat([Buffer.from([0x83, 0x87]), literal(4, path), literal(1, 'localhost'), literal(31, type)]);
 }

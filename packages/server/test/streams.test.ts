@@ -6,6 +6,7 @@ import { createClient } from '@connectrpc/connect';
 import { Stream, WorkerService } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { allOf } from './bed/all.ts';
 import { Bed } from './bed/bed.ts';
 import { bytesOf, collect, refusalOf, submit } from './bed/jobs.ts';
 import { socket } from './bed/raw.ts';
@@ -115,6 +116,30 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
     await eventually(() => bed.server.openCalls() === 0, { what: 'the canceled call has ended' });
     await client.jobs.stopJob({ id });
   });
+});
+
+it('as JSON the same events come, with their bytes in base64 [NET-2] [OUT-1]', async () => {
+  const client = bed.connect();
+  const id = await submit(client, 'sh', '-c', `printf '\\000\\377'`);
+  await client.jobs.waitJob({ id });
+  const session = connect(bed.url, { ca: bed.pki.ca.cert, cert: bed.owner.cert, key: bed.owner.key });
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/worker.v1.JobService/StreamOutput',
+    'content-type': 'application/connect+json',
+  });
+  const json = Buffer.from(JSON.stringify({ id, heartbeat: '1s' }));
+  stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, json.length]), json]));
+  const body = Buffer.concat(await allOf(stream as AsyncIterable<Buffer>));
+  const messages: Record<string, unknown>[] = [];
+  for (let at = 0; at < body.length; at += 5 + body.readUInt32BE(at + 1))
+    messages.push(JSON.parse(body.toString('utf8', at + 5, at + 5 + body.readUInt32BE(at + 1))) as Record<string, unknown>);
+  expect(messages).toEqual([
+    { chunk: { stream: 'STREAM_STDOUT', time: expect.any(String) as string, data: 'AP8=' } },
+    { end: expect.objectContaining({ length: '2', complete: true }) as unknown },
+    {},
+  ]);
+  session.destroy();
 });
 
 describe('a quiet job', () => {

@@ -19,12 +19,12 @@ interface Head {
   readonly payloadCrc: number;
 }
 
-export interface DataHead extends Head {
+interface DataHead extends Head {
   readonly kind: 'data';
   readonly stream: 'stdout' | 'stderr';
 }
 
-export interface GapHead extends Head {
+interface GapHead extends Head {
   readonly kind: 'gap';
   readonly reason: GapReason;
 }

@@ -44,11 +44,11 @@ export function liveSource(job: LiveJob, watcher: JobWatcher): OutputSource {
     },
     moved: (signal) => job.outputMoves.wait(signal),
     async refresh(signal) {
-      // Without a connection nothing was ever told, and there is nobody to ask.
-      while (isConnected(job)) {
-        if (await watcher.refresh(job, signal)) return;
-        // The shim is on its way out: its end comes over the connection, or with the connection's own.
-        if (isConnected(job)) await job.changes.wait(signal);
+      // A job that has no shim has written nothing, and there is nobody to ask.
+      while (isConnected(job) || job.awaited) {
+        if (isConnected(job) && (await watcher.refresh(job, signal))) return;
+        // The shim is on its way out: its end comes over the connection, or with the connection's own. Or it has not answered yet.
+        if (isConnected(job) || job.awaited) await job.changes.wait(signal);
       }
     },
     readerCame: () => job.readerCame(),

@@ -4,8 +4,9 @@ import type { JobSpec } from '../job/job-spec.ts';
 /**
  * Remembers intents and ends, durably. What runs is not its business: of a job that has not ended it knows only that.
  *
- * Every write resolves when it would survive the loss of power. After a write that failed for a reason of the storage, none is tried again: every later one rejects with `unavailable`,
- * because what the storage holds is not known any more; reads go on. Everything rejects with `closed` after `close`.
+ * Every write resolves when it would survive the loss of power. While the disk is full, writes reject with `unavailable` and have changed nothing. After one that failed for any other reason of the
+ * storage, none is tried again: every later one rejects with `unavailable`, because what the storage holds is not known any more. Reads go on in both cases. Everything rejects with `closed`
+ * after `close`.
  */
 export interface JobStore {
   /**

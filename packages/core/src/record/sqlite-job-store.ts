@@ -118,8 +118,8 @@ export class SqliteJobStore implements JobStore {
     if (this.#runningIds.size === 0) return;
     const ids = [...this.#runningIds];
     this.#runningIds.clear();
-    // A store that takes no writes lists running jobs as queued, and its log has said why.
-    this.#ask({ kind: 'mark-running', ids }).catch(() => undefined);
+    // A store that takes no writes for now lists running jobs as queued, until one of the next lists tells it again.
+    this.#ask({ kind: 'mark-running', ids }).catch(() => this.markRunning(ids));
   }
 
   #ask<K extends StorageRequest['kind']>(request: Extract<StorageRequest, { kind: K }>): Promise<StorageAnswers[K]> {

@@ -55,6 +55,7 @@ function work(batch: readonly StorageRequest[]): void {
 }
 
 function write(batch: readonly StorageRequest[], writes: readonly number[], answers: StorageAnswer[]): void {
+  let refusal = broken ?? 'the job store is not open';
   if (broken === undefined && storage !== undefined) {
     try {
       storage.database.exec('BEGIN IMMEDIATE');
@@ -62,12 +63,27 @@ function write(batch: readonly StorageRequest[], writes: readonly number[], answ
       storage.database.exec('COMMIT');
       return;
     } catch (error) {
-      // SQLite would take the next insert as if nothing had been, though pages that a failed sync left behind may never reach the disk.
-      broken = `the job store has failed and takes nothing until the server is started again: ${text(error)}`;
-      if (storage.database.isTransaction) storage.database.exec('ROLLBACK');
+      refusal = refuse(storage.database, error);
     }
   }
-  for (const index of writes) answers[index] = { refused: broken ?? 'the job store is not open' };
+  for (const index of writes) answers[index] = { refused: refusal };
+}
+
+// SQLITE_BUSY and SQLITE_FULL.
+const PASSING: ReadonlySet<number> = new Set([5, 13]);
+
+/** Undoes a transaction that failed, and answers what its writes are told. */
+function refuse(database: DatabaseSync, error: unknown): string {
+  try {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    // A full disk, or a lock that some tool of the operator's holds, is met before anything is committed: what the storage holds is known, and a later write may succeed.
+    if (PASSING.has((error as { readonly errcode?: number }).errcode ?? 0)) return `the job store takes nothing for now: ${text(error)}`;
+  } catch {
+    // What failed first says more.
+  }
+  // SQLite would take the next insert as if nothing had been, though pages that a failed sync left behind may never reach the disk.
+  broken = `the job store has failed and takes nothing until the server is started again: ${text(error)}`;
+  return broken;
 }
 
 function change(

@@ -15,7 +15,7 @@ export async function prepareStateDirectory(given: string): Promise<StateDirecto
   const path = resolve(given);
   try {
     const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncDirectory(dirname(made));
+    if (made !== undefined) await syncNames(path, dirname(made));
     const found = await lstat(path);
     // Not through a link: whoever can change the link could swap the directory under a running server.
     if (!found.isDirectory()) throw new CoreError('unavailable', 'the state directory is not a directory');
@@ -28,8 +28,11 @@ export async function prepareStateDirectory(given: string): Promise<StateDirecto
   return { path, jobs: join(path, 'jobs') };
 }
 
-/** Makes the names in a directory survive the loss of power. */
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r');
-  await directory.sync();
+/** Makes the name of a directory, and of each above it up to one that was there before, survive the loss of power. */
+async function syncNames(path: string, existing: string): Promise<void> {
+  for (let at = path; at !== existing;) {
+    at = dirname(at);
+    await using directory = await open(at, 'r');
+    await directory.sync();
+  }
 }

@@ -1,12 +1,12 @@
 /** What the store asks of its thread, and what it gets back. Plain values: they cross by structured clone. */
 export type StorageRequest = StorageWrite | StorageRead;
 
-export type StorageWrite =
+type StorageWrite =
   | { readonly kind: 'insert'; readonly row: NewRow }
   | { readonly kind: 'finish'; readonly id: string; readonly state: string; readonly outcome: string }
   | { readonly kind: 'mark-running'; readonly ids: readonly string[] };
 
-export type StorageRead =
+type StorageRead =
   | { readonly kind: 'get'; readonly id: string }
   | { readonly kind: 'list'; readonly query: RowQuery }
   | { readonly kind: 'unfinished'; readonly afterId: string; readonly limit: number }

@@ -1,4 +1,5 @@
 import { constants, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -24,6 +25,15 @@ export function readResult(jobsDirectory: string, jobId: string): Result | undef
   }
   const result = parseResult(bytes);
   return result?.jobId === jobId ? result : undefined;
+}
+
+/** Makes the result in a job's directory survive the loss of power: who wrote it left that to the store. Rejects when that cannot be had. */
+export async function syncResult(jobsDirectory: string, jobId: string): Promise<void> {
+  const directory = join(jobsDirectory, jobId);
+  for (const path of [join(directory, 'result'), directory]) {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    await file.sync();
+  }
 }
 
 /** Undefined when the file is not whole. */

@@ -9,7 +9,7 @@ import { WaitLimit } from '../watch/wait-limit.ts';
 
 const MAX_GRACE_MS = 3_600_000;
 /** A stop answers within its grace and a second: the shim names survivors 800 ms after the kill; the rest is for the way. */
-const ANSWER_MS = 920;
+export const ANSWER_MS = 920;
 
 /** Errors: `invalid-argument`. */
 export function resolveStop({ graceMs = 0, signal = 'SIGTERM', requestedBy = '' }: StopOptions): StopRequest {

@@ -6,6 +6,7 @@ import type { LogEvent } from '../job-runner.ts';
 import { dateOfNs, stateOfResult } from '../job/state-of-result.ts';
 import type { JobEvent } from '../job/transition.ts';
 import { readResult } from '../recover/read-result.ts';
+import { removeLeftovers } from '../recover/remove-leftovers.ts';
 import type { LiveJob } from './live-job.ts';
 import type { ConnectionEnd } from './shim-connection.ts';
 import { ShimConnection } from './shim-connection.ts';
@@ -177,6 +178,7 @@ export class JobWatcher {
   #end(job: LiveJob, result: Result | undefined): void {
     if (result === undefined) {
       this.#options.log({ level: 'warn', message: 'the shim of a job is gone without a result: the job is lost', jobId: job.id });
+      removeLeftovers(this.#options.jobsDirectory, job.id);
       this.#options.onEnd(job, { kind: 'lost', at: new Date() });
       return;
     }

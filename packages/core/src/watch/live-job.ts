@@ -30,6 +30,8 @@ export class LiveJob {
   readonly outputMoves = new ChangeNotifier();
   /** Its order went, or may have gone, to a launcher: from then on only its shim can end it. */
   ordered = false;
+  /** It was started, and its shim was not heard of yet by this process: what it has written so far is not known. */
+  awaited = false;
   /** An end is on its way into the store; no other is taken. */
   ending = false;
   /** The last the shim said about killed processes that are still there. */
@@ -86,6 +88,7 @@ export class LiveJob {
   ended(state: FinalState): void {
     if (hasEnded(this.#state)) return;
     this.#state = state;
+    this.awaited = false;
     this.disconnected();
     this.changes.changed();
     this.outputMoves.changed();
@@ -93,6 +96,7 @@ export class LiveJob {
 
   connected(connection: ShimConnection): void {
     this.#connection = connection;
+    this.awaited = false;
     if (this.#stop !== undefined && !this.#stop.sent) this.#sendStop(this.#stop);
     this.changes.changed();
   }

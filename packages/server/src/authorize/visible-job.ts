@@ -3,6 +3,12 @@ import { fieldRefusal, jobNotFound } from '../fail/refusal.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { Policy } from './policy.ts';
 
+/**
+ * How long it takes to learn that there is no such job. A job that runs is found in memory and one that has ended in the store, and neither takes as long as to find nothing: without this, time
+ * would tell a job of another from an unknown one. Well above what any of the three takes.
+ */
+const notFoundMs = 25;
+
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
@@ -16,9 +22,17 @@ export async function visibleJob(
 ): Promise<Job> {
   const canonical = id.toLowerCase();
   if (!uuid.test(canonical)) throw fieldRefusal('id', 'must be the id of a job: a UUID, as Submit answered it');
-  const job = await findJob(host.runner, canonical);
-  if (job === undefined || !host.policy.maySee(principal, job)) throw jobNotFound();
-  return job;
+  // Counted from before the search: a timer begun after it would fire later by as long as it took.
+  const over = Promise.withResolvers<undefined>();
+  const timer = setTimeout(over.resolve, notFoundMs, undefined);
+  try {
+    const job = await findJob(host.runner, canonical);
+    if (job !== undefined && host.policy.maySee(principal, job)) return job;
+    await over.promise;
+    throw jobNotFound();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function findJob(runner: JobRunner, id: string): Promise<Job | undefined> {

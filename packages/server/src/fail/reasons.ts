@@ -34,6 +34,8 @@ export const reasons = {
   CERTIFICATE_EXPIRED: Code.Unauthenticated,
   /** The certificate is bound to other addresses than the caller's. */
   ADDRESS_MISMATCH: Code.Unauthenticated,
+  /** As many calls of the principal wait or follow as may. Carries google.rpc.RetryInfo. */
+  TOO_MANY_CALLS: Code.ResourceExhausted,
   /** No role of the caller allows the method. */
   METHOD_DENIED: Code.PermissionDenied,
   /** The server failed; its log says how. */

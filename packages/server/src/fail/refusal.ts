@@ -1,10 +1,16 @@
 import { ConnectError } from '@connectrpc/connect';
-import { BadRequestSchema, ErrorInfoSchema } from '@worker/protocol';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@worker/protocol';
 import { errorDomain, reasons, type Reason } from './reasons.ts';
 
 /** The error a call ends with: its code by the table of reasons, and the reason as google.rpc.ErrorInfo. The cause is for the log and is never sent. */
 export function refusal(reason: Reason, message: string, cause?: unknown): ConnectError {
   return new ConnectError(message, reasons[reason], undefined, [infoOf(reason)], cause);
+}
+
+/** The same refusal with the least time to wait before another try. */
+export function retryAfter(error: ConnectError, seconds: number): ConnectError {
+  error.details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds) } } });
+  return error;
 }
 
 /** INVALID_ARGUMENT. `field` is the path of the wrong field in the request, such as `limits.wall_time`; `description` says what would be right: "must be …". */

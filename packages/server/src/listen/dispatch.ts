@@ -14,7 +14,9 @@ import type { Log } from '../log/log.ts';
 import { isAuthority } from './authority.ts';
 import { dropEndlessDeadline } from './deadline.ts';
 import { compressMinBytes, longestDeadlineMs, type ListenLimits } from './limits.ts';
-import { closeAfterResponse, isGone, respond, respondEmpty, type Response } from './respond.ts';
+import type { HeldBytes, Hold } from './held-bytes.ts';
+import { inBlocks } from './request-body.ts';
+import { closeAfterResponse, cut, isGone, respond, respondEmpty, type Response } from './respond.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 
@@ -22,6 +24,7 @@ export type Request = IncomingMessage | Http2ServerRequest;
 export interface Caller {
   readonly connection: Connection;
   readonly response: Response;
+  readonly hold: Hold;
 }
 
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'the caller' });
@@ -31,6 +34,7 @@ export interface DispatchOptions {
   /** Runs before anything of the body is read. */
   readonly gate: NonNullable<ConnectRouterOptions['requestGate']>;
   readonly connectionOf: (request: Request) => Connection | undefined;
+  readonly held: HeldBytes;
   readonly shutdownSignal: AbortSignal;
   readonly limits: ListenLimits;
   readonly log: Log;
@@ -38,13 +42,15 @@ export interface DispatchOptions {
 
 /** The listener for the requests of every protocol. Nothing that a request contains makes it throw. */
 export function createDispatcher(options: DispatchOptions): (request: Request, response: Response) => void {
-  const { gate, limits, shutdownSignal, log } = options;
+  const { gate, held, limits, shutdownSignal, log } = options;
   const router = createConnectRouter({
     requestGate: gate,
     readMaxBytes: limits.readMaxBytes,
     writeMaxBytes: limits.writeMaxBytes,
     acceptCompression: [compressionGzip],
     compressMinBytes,
+    // Nothing hands a request on, so what this release does not know of it is not kept.
+    binaryOptions: { readUnknownFields: false },
     maxTimeoutMs: longestDeadlineMs,
     shutdownSignal,
   });
@@ -64,7 +70,11 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
       return;
     }
     boundBody(request, limits.requestBodyMs);
-    handle(handler, request, response, connection).catch((error: unknown) => {
+    const hold = held.hold(nameOf(connection), () => {
+      log({ level: 'warn', message: 'a call was cut: too much waits for the network', peer: connection.peer });
+      cut(response);
+    });
+    handle(handler, request, { connection, response, hold }).catch((error: unknown) => {
       if (isGone(response)) return;
       log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
       if (response.headersSent) response.destroy();
@@ -73,13 +83,24 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
   };
 }
 
-async function handle(handler: UniversalHandler, request: Request, response: Response, connection: Connection): Promise<void> {
-  const values = createContextValues().set(callerKey, { connection, response });
+async function handle(handler: UniversalHandler, request: Request, caller: Caller): Promise<void> {
+  const { response, hold } = caller;
+  const values = createContextValues().set(callerKey, caller);
   const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   dropEndlessDeadline(universal.header);
-  const answer = await handler(universal);
-  if (!request.complete) closeAfterResponse(response);
-  await respond(answer, response);
+  try {
+    const answer = await handler({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
+    hold.set(0);
+    if (!request.complete) closeAfterResponse(response);
+    await respond(answer, response, hold);
+  } finally {
+    hold.set(0);
+  }
+}
+
+/** Whose share of what the server holds it is. Whoever has no name is refused before a body is read. */
+function nameOf({ identity }: Connection): string {
+  return identity.kind === 'known' ? identity.principal : '';
 }
 
 /** A body that does not come is not waited for. Node does the same for HTTP/1.1 by itself. */

@@ -7,6 +7,16 @@ export interface ListenLimits {
   /** Sockets at a time, those in their handshake included. */
   readonly maxConnections: number;
   readonly maxStreamsPerSession: number;
+  /**
+   * Streams of a connection that its client resets: so many at once, and so many a second. A client that opens and leaves calls one after another does not get to this, because each takes a round
+   * trip and half a millisecond of the server; a flood that does not wait for answers gets to it in the first tenth of a second.
+   */
+  readonly resetBurst: number;
+  readonly resetsPerSecond: number;
+  /** Calls of one principal, over all its connections, that follow or wait at a time. Each holds a file or a timer, and some 50 KiB. */
+  readonly maxLastingCalls: number;
+  /** Bodies that are coming and answers that are not taken, of all callers together: see `HeldBytes`. A follower that stands still holds about 600 KiB. */
+  readonly maxHeldBytes: number;
   /** From accept to the end of the TLS handshake. */
   readonly handshakeMs: number;
   /** From the headers of a request to the end of its body. */
@@ -26,6 +36,10 @@ export const defaultLimits: ListenLimits = {
   writeMaxBytes: 32 * 1024 * 1024,
   maxConnections: 4_096,
   maxStreamsPerSession: 100,
+  resetBurst: 1_000,
+  resetsPerSecond: 1_000,
+  maxLastingCalls: 2_000,
+  maxHeldBytes: 512 * 1024 * 1024,
   handshakeMs: 10_000,
   requestBodyMs: 60_000,
   idleMs: 300_000,

@@ -46,9 +46,11 @@ export class Listener {
       connections.addSession(session, connectionOf(session.socket as TLSSocket));
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      const { remoteAddress = '', remotePort = 0, authorizationError } = socket;
+      const { remoteAddress, remotePort, authorizationError } = socket;
       const reason = (authorizationError as unknown as string | undefined) ?? error.code ?? error.message;
-      log({ level: 'warn', message: 'a TLS handshake was refused', peer: `${remoteAddress} ${String(remotePort)}`, reason });
+      // A peer that is gone, or was too slow, has no address any more.
+      const peer = remoteAddress === undefined ? {} : { peer: `${remoteAddress} ${String(remotePort)}` };
+      log({ level: 'warn', message: 'a TLS handshake was refused', ...peer, reason });
     });
     this.#server.on('request', (request: Request, response: Response) => {
       onRequest(request, response);
@@ -109,8 +111,8 @@ function httpOptions(limits: ListenLimits) {
     maxHeaderListPairs: 64,
     maxSettings: 32,
     maxOutstandingPings: 10,
-    streamResetBurst: 100,
-    streamResetRate: 10,
+    streamResetBurst: limits.resetBurst,
+    streamResetRate: limits.resetsPerSecond,
     maxSessionMemory: 10,
     // Of HTTP/1.1.
     maxHeaderSize: 16 * 1024,

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerResponse } from 'node:http2';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Hold } from './held-bytes.ts';
 
 export type Response = ServerResponse | Http2ServerResponse;
 
@@ -19,15 +20,14 @@ export function sendHeaders(response: Response, status: number, headers: Headers
  * Writes a response of the Connect handlers, at the pace of the reader: while the socket takes no more, nothing more is asked of the handler. Ends early, and ends the handler's
  * iteration, when the other side is gone.
  */
-export async function respond(answer: UniversalServerResponse, response: Response): Promise<void> {
+export async function respond(answer: UniversalServerResponse, response: Response, hold: Hold): Promise<void> {
   const chunks = answer.body?.[Symbol.asyncIterator]();
   try {
     if (chunks !== undefined) {
       for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
         if (response.writableEnded || isGone(response)) return;
         sendHeaders(response, answer.status, answer.header);
-        // A response of either kind takes bytes; their types differ in the overloads alone.
-        if (!(response as ServerResponse).write(chunk.value)) await drained(response);
+        await write(response, hold, [chunk.value]);
       }
     }
     if (response.writableEnded || isGone(response)) return;
@@ -37,6 +37,32 @@ export async function respond(answer: UniversalServerResponse, response: Respons
     response.end();
   } finally {
     await chunks?.return?.();
+  }
+}
+
+/** Writes a part of the body that lies in several pieces, without joining them, and waits until the reader takes more. Returns early when it is gone. */
+export async function write(response: Response, hold: Hold, pieces: readonly Uint8Array[]): Promise<void> {
+  if (response.writableEnded || isGone(response)) return;
+  response.cork();
+  // A response of either kind takes bytes; their types differ in the overloads alone.
+  for (const piece of pieces) (response as ServerResponse).write(piece);
+  response.uncork();
+  if (!response.writableNeedDrain) return;
+  // A piece can be a small part of a block that it keeps in memory as a whole.
+  hold.set(pieces.reduce((sum, { buffer }) => sum + buffer.byteLength, response.writableLength));
+  await drained(response);
+  hold.set(0);
+}
+
+/** Ends the call at once and lets go of what was still to be sent. HTTP/2 tells the client that it asked too much; it reads RESOURCE_EXHAUSTED. */
+export function cut(response: Response): void {
+  if (isGone(response)) return;
+  if ('createPushResponse' in response) {
+    response.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // The reset waits behind what the connection does not take; the memory does not.
+    response.stream.destroy();
+  } else {
+    response.destroy();
   }
 }
 

@@ -19,4 +19,9 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Sends the response headers now, so that the caller of a quiet stream knows that it is open. */
   openResponse(): void;
+  /**
+   * Sends one message, enveloped, past the protocol library, which would copy it four times; resolves when the reader takes more, or is gone. Between two
+   * messages that are yielded, never beside one. Absent where messages are JSON.
+   */
+  send?(envelope: readonly Uint8Array[]): Promise<void>;
 }

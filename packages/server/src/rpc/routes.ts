@@ -18,10 +18,11 @@ import { workerServices } from './worker-service-paths.ts';
 
 type Answer<D extends DescMessage> = MessageInitShape<D> | Promise<MessageInitShape<D>>;
 
-/** Runs a handler of one RPC as a call that passed the first gate. */
+/** Runs a handler of one RPC as a call that passed the first gate. Of those that last, every stream among them, a principal has a limited number. */
 export interface Run {
   one<I, O extends DescMessage>(
     handle: (host: Host, request: I, call: Call) => Answer<O>,
+    lasting?: 'lasting',
   ): (request: I, context: HandlerContext) => Promise<MessageInitShape<O>>;
   many<I, O>(handle: (host: Host, request: I, call: Call) => AsyncGenerator<O>): (request: I, context: HandlerContext) => AsyncGenerator<O>;
 }
@@ -32,7 +33,7 @@ export function addRoutes(router: ConnectRouter, run: Run): void {
     submitJob: run.one(submitJob),
     getJob: run.one(getJob),
     listJobs: run.one(listJobs),
-    waitJob: run.one(waitJob),
+    waitJob: run.one(waitJob, 'lasting'),
     stopJob: run.one(stopJob),
     signalJob: run.one(signalJob),
     streamOutput: run.many(streamOutput),

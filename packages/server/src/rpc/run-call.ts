@@ -3,6 +3,7 @@ import { connectErrorOf } from '../fail/from-core.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { Log } from '../log/log.ts';
 import type { Call, Host } from './call.ts';
+import type { OpenCalls } from './open-calls.ts';
 import type { Run } from './routes.ts';
 import { canonicalMethod } from './worker-service-paths.ts';
 
@@ -10,32 +11,17 @@ import { canonicalMethod } from './worker-service-paths.ts';
 export interface Admitted {
   readonly principal: Principal;
   sendHeaders(headers: Headers): void;
+  /** A part of the body, in pieces; resolves when the reader takes more, or is gone. */
+  write(pieces: readonly Uint8Array[]): Promise<void>;
 }
 
 export const admittedKey = createContextKey<Admitted | undefined>(undefined, { description: 'the caller, once admitted' });
 
-/** Counts the calls whose handlers have not ended: what tests and the shutdown look at. */
-export class OpenCalls {
-  #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Answers what must be called once when the handler has ended. */
-  enter(): () => void {
-    this.#count += 1;
-    return () => {
-      this.#count -= 1;
-    };
-  }
-}
-
 export function runOn(host: Host, open: OpenCalls, log: Log): Run {
   return {
-    one: (handle) => async (request, context) => {
+    one: (handle, lasting) => async (request, context) => {
       const call = callOf(context);
-      const leave = open.enter();
+      const leave = lasting === 'lasting' ? open.enterLasting(call.principal) : open.enter();
       try {
         return await handle(host, request, call);
       } catch (error) {
@@ -47,7 +33,7 @@ export function runOn(host: Host, open: OpenCalls, log: Log): Run {
     many: (handle) =>
       async function* (request, context) {
         const call = callOf(context);
-        const leave = open.enter();
+        const leave = open.enterLasting(call.principal);
         try {
           yield* handle(host, request, call);
         } catch (error) {
@@ -59,15 +45,28 @@ export function runOn(host: Host, open: OpenCalls, log: Log): Run {
   };
 }
 
+/** Streams in which a message is an envelope of a flag, a length and protobuf: the same in all three. */
+const envelopesOfProtobuf: ReadonlySet<string> = new Set([
+  'application/grpc+proto',
+  'application/grpc-web+proto',
+  'application/connect+proto',
+]);
+
 function callOf(context: HandlerContext): Call {
   const admitted = context.values.get(admittedKey);
   if (admitted === undefined)
     throw new ConnectError('internal error', Code.Internal, undefined, undefined, 'a handler was reached past the first gate');
+  const { principal } = admitted;
+  const openResponse = () => {
+    admitted.sendHeaders(context.responseHeader);
+  };
+  const call = { principal, signal: context.signal, openResponse };
+  if (!envelopesOfProtobuf.has(context.responseHeader.get('content-type') ?? '')) return call;
   return {
-    principal: admitted.principal,
-    signal: context.signal,
-    openResponse: () => {
-      admitted.sendHeaders(context.responseHeader);
+    ...call,
+    send: async (envelope) => {
+      openResponse();
+      await admitted.write(envelope);
     },
   };
 }

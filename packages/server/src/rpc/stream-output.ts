@@ -3,6 +3,7 @@ import { Stream, type StreamOutputRequest, type StreamOutputResponse } from '@wo
 import { visibleJob } from '../authorize/visible-job.ts';
 import { fieldRefusal, refusal } from '../fail/refusal.ts';
 import { millisecondsOf } from '../translate/duration.ts';
+import { chunkEnvelope } from '../translate/chunk-envelope.ts';
 import { heartbeatMessage, outputMessage } from '../translate/output-message.ts';
 import type { Call, Host } from './call.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
@@ -23,18 +24,15 @@ export async function* streamOutput(
   const offset = offsetOf(request);
   call.openResponse();
   const events = host.runner.output(id, { ...options, offset });
-  if (heartbeatMs === undefined) {
-    for await (const event of events) yield outputMessage(event);
-    return;
-  }
   let nextOffset = offset;
-  for await (const event of withHeartbeats(events, heartbeatMs, () => 'heartbeat' as const)) {
+  for await (const event of heartbeatMs === undefined ? events : withHeartbeats(events, heartbeatMs, () => 'heartbeat' as const)) {
     if (event === 'heartbeat') {
       yield heartbeatMessage(nextOffset);
       continue;
     }
     nextOffset = offsetAfter(event, nextOffset);
-    yield outputMessage(event);
+    if (event.kind === 'chunk' && call.send !== undefined) await call.send(chunkEnvelope(event));
+    else yield outputMessage(event);
   }
 }
 

@@ -40,3 +40,33 @@ it('ends its source when its reader goes, and a source that fails while nobody w
   }
   await within(1_000, 'the source is ended', returned.promise);
 });
+
+it('a week of heartbeats costs no more memory than one: the event that does not come is listened to once [OUT-5] [NET-4]', async () => {
+  const never = new Promise<IteratorResult<number>>(() => undefined);
+  let listeners = 0;
+  const counted = Object.assign(never, {
+    then: (...handlers: Parameters<typeof never.then>) => {
+      listeners += 1;
+      return Promise.prototype.then.apply(never, handlers);
+    },
+  });
+  const source = { [Symbol.asyncIterator]: () => ({ next: () => counted as Promise<IteratorResult<number>> }) };
+  let beats = 0;
+  for await (const event of withHeartbeats(source, 1, () => 'beat')) {
+    expect(event).toBe('beat');
+    if ((beats += 1) === 20) break;
+  }
+  expect(listeners).toBe(1);
+});
+
+it('says what its source threw, also when that was while a heartbeat was sent [OUT-3]', async () => {
+  const failed = Promise.withResolvers<IteratorResult<number>>();
+  const source = { [Symbol.asyncIterator]: () => ({ next: () => failed.promise }) };
+  const read = async () => {
+    for await (const event of withHeartbeats(source, 1, () => 'beat')) {
+      expect(event).toBe('beat');
+      failed.reject(new Error('the disk is gone'));
+    }
+  };
+  await expect(read()).rejects.toThrow('the disk is gone');
+});

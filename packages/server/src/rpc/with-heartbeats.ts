@@ -8,35 +8,55 @@ export async function* withHeartbeats<T, H>(
   heartbeat: () => H,
 ): AsyncGenerator<T | H, void, undefined> {
   const events = source[Symbol.asyncIterator]();
+  let wake = () => {};
+  const timer = setTimeout(() => {
+    wake();
+  }, everyMs);
   try {
     for (;;) {
-      const next = events.next();
-      // While a heartbeat is being sent nobody awaits it: a rejection then is met at the next race, or belongs to a reader that is gone.
-      next.catch(() => undefined);
-      for (;;) {
-        const winner = await firstOf(next, everyMs);
-        if (winner === 'silence') {
-          yield heartbeat();
-          continue;
-        }
-        if (winner.done === true) return;
-        yield winner.value;
-        break;
+      const answer = new Answer(events.next(), () => {
+        wake();
+      });
+      let result = answer.take();
+      while (result === undefined) {
+        // One timer for the life of the stream: a chunk is too little to make one for.
+        timer.refresh();
+        await new Promise<void>((resolve) => (wake = resolve));
+        result = answer.take();
+        if (result !== undefined) break;
+        yield heartbeat();
+        result = answer.take();
       }
+      if (result.done === true) return;
+      yield result.value;
     }
   } finally {
+    clearTimeout(timer);
     await events.return?.();
   }
 }
 
-async function firstOf<T>(next: Promise<T>, everyMs: number): Promise<T | 'silence'> {
-  const silence = Promise.withResolvers<'silence'>();
-  const timer = setTimeout(() => {
-    silence.resolve('silence');
-  }, everyMs);
-  try {
-    return await Promise.race([next, silence.promise]);
-  } finally {
-    clearTimeout(timer);
+/** Of one `next()`. Listened to once, however many heartbeats pass: each listener more would stay in memory until it answers, which can take weeks. */
+class Answer<T> {
+  #outcome: { readonly result: IteratorResult<T> } | { readonly error: unknown } | undefined;
+
+  constructor(next: Promise<IteratorResult<T>>, wake: () => void) {
+    next.then(
+      (result) => {
+        this.#outcome = { result };
+        wake();
+      },
+      (error: unknown) => {
+        this.#outcome = { error };
+        wake();
+      },
+    );
+  }
+
+  /** Undefined until it came. Throws what the source threw. */
+  take(): IteratorResult<T> | undefined {
+    if (this.#outcome === undefined) return undefined;
+    if ('error' in this.#outcome) throw this.#outcome.error;
+    return this.#outcome.result;
   }
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { OutputEvent } from '@worker/core';
+import type { OutputChunkEvent, OutputEvent } from '@worker/core';
 import {
   GapReason,
   HeartbeatSchema,
@@ -8,6 +8,7 @@ import {
   OutputGapSchema,
   Stream,
   StreamOutputResponseSchema,
+  type OutputChunk,
   type StreamOutputResponse,
 } from '@worker/protocol';
 import { jobMessage } from './job-message.ts';
@@ -21,12 +22,7 @@ export function outputMessage(event: OutputEvent): StreamOutputResponse {
       return create(StreamOutputResponseSchema, {
         event: {
           case: 'chunk',
-          value: create(OutputChunkSchema, {
-            offset: BigInt(event.offset),
-            stream: event.stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,
-            time: timestampOfNs(event.timeNs),
-            data: event.data,
-          }),
+          value: chunkMessage(event, event.data),
         },
       });
     case 'gap':
@@ -55,6 +51,15 @@ export function outputMessage(event: OutputEvent): StreamOutputResponse {
         },
       });
   }
+}
+
+export function chunkMessage({ offset, stream, timeNs }: OutputChunkEvent, data: Uint8Array): OutputChunk {
+  return create(OutputChunkSchema, {
+    offset: BigInt(offset),
+    stream: stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,
+    time: timestampOfNs(timeNs),
+    data,
+  });
 }
 
 export function heartbeatMessage(nextOffset: number): StreamOutputResponse {

@@ -3,11 +3,14 @@
 mod harness;
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use harness::{Lab, alive, fixture, names, wait_for, with_text};
 use worker_supervisor::output::frame::{Kind, Missing, Stream};
 use worker_supervisor::sys::signal;
-use worker_supervisor::wire::v1::{GapReason, result};
+use worker_supervisor::wire::v1::{GapReason, launcher_response, result};
+
+const LOOK: Duration = Duration::from_millis(100);
 
 fn kill(pid: i32) {
     signal::send(pid, libc::SIGKILL).expect("kill");
@@ -84,6 +87,50 @@ fn a_launcher_killed_in_the_middle_of_starts_leaves_each_job_started_once_or_not
     }
     wait_for("the starts to be over", || second.starting().is_empty().then_some(()));
     drop(second);
+}
+
+/// [SUB-1] [SUB-2]
+#[test]
+fn a_guard_killed_in_the_middle_of_its_start_costs_the_job_neither_its_run_nor_a_second_one() {
+    let mut lab = Lab::new();
+    let launcher = lab.launcher.id();
+    let children = move || -> Vec<i32> {
+        let list = std::fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children")).unwrap_or_default();
+        list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    };
+    let (mut known, mut killed) = (Vec::new(), 0);
+    for _ in 0..100 {
+        let launch = lab.shell("echo ran");
+        let job = harness::Job::new(lab.dir.join("jobs").join(&launch.job_id), 0);
+        lab.send(launch);
+        // Each at another instant of its start: looked for without a pause, for a guard's start is over in less than one. A busy machine may make us miss some.
+        let begun = Instant::now();
+        let fresh = std::iter::from_fn(|| (begun.elapsed() < LOOK).then(|| children().into_iter().find(|pid| !known.contains(pid)))).flatten().next();
+        if let Some(guard) = fresh {
+            let _ = signal::send(guard, libc::SIGKILL);
+        }
+        let answer = lab.answer().response;
+        assert!(matches!(answer, Some(launcher_response::Response::Launched(_))), "{answer:?}");
+        job.audit();
+        assert_eq!((job.exit_code(), job.stdout().as_str()), (Some(0), "ran\n"));
+        known = children();
+        known.extend(fresh);
+        killed += usize::from(fresh.is_some());
+    }
+    assert!(killed > 0, "no guard was seen in its start");
+}
+
+/// [RUN-6]
+#[test]
+fn a_shim_killed_while_it_writes_the_result_leaves_neither_its_socket_nor_half_a_result() {
+    let mut lab = Lab::new();
+    let launch = lab.shell("echo ready; sleep 1000");
+    let job = lab.launch(launch);
+    job.first_line();
+    std::fs::write(job.dir.join("result.tmp"), "WKRRES").expect("write");
+    kill(job.shim);
+    wait_for("the guard to leave", || job.refuses().then_some(()));
+    assert_eq!(names(&job.dir), ["output"]);
 }
 
 /// [RUN-3]

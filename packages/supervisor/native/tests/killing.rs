@@ -123,6 +123,21 @@ fn orphans_that_end_while_the_job_runs_do_not_pile_up() {
     stop_now(&lab, &job);
 }
 
+/// [JOB-1]
+#[test]
+fn a_program_killed_on_its_way_to_its_exec_has_a_time_of_its_start() {
+    let mut lab = Lab::new();
+    for _ in 0..50 {
+        let launch = lab.job(&["sleep", "1000"]);
+        let job = lab.launch(launch);
+        let mut connection = job.connect();
+        connection.stop(0);
+        let result = connection.ended().expect("the end");
+        assert_eq!(result.outcome, Some(result::Outcome::Signal(libc::SIGKILL)));
+        assert!(result.start_time_ns > 0 && result.start_time_ns <= result.end_time_ns, "{result:?}");
+    }
+}
+
 /// [KILL-3]
 #[test]
 fn a_program_that_minds_the_signal_ends_by_itself_within_the_grace() {

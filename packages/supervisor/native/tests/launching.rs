@@ -123,15 +123,23 @@ fn what_a_dead_start_left_is_removed_and_a_living_one_is_left_alone() {
     let starting = dir.join("starting");
     let mut dead = std::process::Command::new("true").spawn().expect("spawn");
     dead.wait().expect("wait");
+    let mut other = Lab::new();
+    let launch = other.shell("sleep 1000");
+    let shim = other.launch(launch);
     let left = format!("01890a5d-ac96-774b-bcce-b302099a8057.{}", dead.id());
-    let living = format!("01890a5d-ac96-774b-bcce-b302099a8057.{}", std::process::id());
-    for name in [&left, &living] {
+    // The number of a maker that died before the host was started anew is some other process's now.
+    let passed_on = format!("01890a5d-ac96-774b-bcce-b302099a8057.{}", std::process::id());
+    let living = format!("01890a5d-ac96-774b-bcce-b302099a8057.{}", shim.shim);
+    for name in [&left, &passed_on, &living] {
         std::fs::create_dir_all(starting.join(name)).expect("mkdir");
         drop(std::os::unix::net::UnixListener::bind(starting.join(name).join("shim.sock")).expect("bind"));
     }
     let lab = Lab::at(dir, None);
     assert_eq!(lab.starting(), [living.as_str()]);
     std::fs::remove_dir_all(starting.join(living)).expect("rm");
+    let mut connection = shim.connect();
+    connection.stop(0);
+    connection.ended();
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod harness;
 use harness::{Lab, wait_for};
 use sha2::{Digest, Sha256};
 use worker_supervisor::output::frame::{Kind, Missing, Stream};
+use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{Launch, shim_event};
 
 /// [OUT-1] [OUT-3]
@@ -33,6 +34,30 @@ fn the_last_byte_of_a_job_that_ends_at_once_is_not_lost() {
         let job = lab.run(launch);
         assert_eq!(job.audit().output.expect("summary").produced, 200_003);
     }
+}
+
+/// [OUT-1]
+#[test]
+fn what_a_job_wrote_is_read_to_its_end_though_the_time_to_drain_it_was_over_before() {
+    let mut lab = Lab::new();
+    let go_on = lab.dir.join("go-on");
+    let done = lab.dir.join("done");
+    // The first burst fills the pipe, which is then given room for the second, longer than one read.
+    let script =
+        format!("head -c 300000 /dev/zero; while ! test -e {0}; do sleep 0.01; done; head -c 250000 /dev/zero; : > {1}", go_on.display(), done.display());
+    let launch = Launch { drain_ms: 0, ..lab.shell(&script) };
+    let job = lab.launch(launch);
+    let mut connection = job.connect();
+    let program = connection.started();
+    wait_for("the first burst", || (std::fs::metadata(job.dir.join("output")).ok()?.len() > 300_000).then_some(()));
+    // A disk that stalls holds the shim up as this does.
+    signal::send(job.shim, libc::SIGSTOP).expect("stop");
+    std::fs::write(go_on, "").expect("write");
+    wait_for("the second burst", || done.exists().then_some(()));
+    wait_for("the program to end", || (!harness::alive(program)).then_some(()));
+    signal::send(job.shim, libc::SIGCONT).expect("continue");
+    let output = job.audit().output.expect("summary");
+    assert_eq!((output.produced, output.complete), (550_000, true));
 }
 
 #[test]

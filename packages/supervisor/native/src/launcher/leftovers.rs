@@ -17,7 +17,8 @@ pub fn remove(state: &StateDir) {
         let name = entry.file_name();
         let Some(maker) = name.to_str().and_then(|name| name.rsplit_once('.')?.1.parse().ok()) else { continue };
         if !is_shim(maker)
-            && let Ok(name) = CString::new(name.into_encoded_bytes()) {
+            && let Ok(name) = CString::new(name.into_encoded_bytes())
+        {
             remove_one(state.starting.as_fd(), &name);
         }
     }

@@ -73,10 +73,10 @@ impl Start {
     fn died(self, state: &StateDir) -> Result<Self, LauncherResponse> {
         let name = CString::new(self.launch.job_id.as_str()).unwrap_or_default();
         match dir::open_dir_at(state.jobs.as_fd(), &name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start")),
-            // Also when it cannot be told: whoever connects learns what is there.
-            Ok(_) | Err(_) => Err(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start")),
+            Ok(_) => Err(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start")),
+            // Where it cannot be told whether it exists, the attempt will tell.
+            Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
+            Err(_) => Err(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start")),
         }
     }
 }

@@ -13,6 +13,10 @@ use crate::wire::v1::{Gap, GapReason, OutputCommitted, OutputSummary};
 
 // Beyond the limit a job may write for hours: its gap is brought up to date this often, not with each read.
 const GAP_EVERY: Duration = Duration::from_secs(1);
+// The disk begins with each so many bytes at once, so that the sync at the end finds little left to wait for.
+const WRITE_BACK: u64 = 8 << 20;
+// The largest that Linux has.
+const PAGE: u64 = 64 << 10;
 
 /// What happens at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub struct Writer {
     lost_a_byte: bool,
     pending: Option<Pending>,
     gap_written: Option<Instant>,
+    // Up to where the disk was asked to begin.
+    begun: u64,
+    // A sync failed. The kernel tells that once and takes the next as if nothing had been, though pages may never have reached the disk.
+    sync_failed: bool,
     digest: Sha256,
 }
 
@@ -61,6 +69,8 @@ impl Writer {
             lost_a_byte: false,
             pending: None,
             gap_written: None,
+            begun: 0,
+            sync_failed: false,
             digest: Sha256::new(),
         }
     }
@@ -132,7 +142,9 @@ impl Writer {
     /// As fdatasync(2).
     pub fn finish(&mut self, job: BorrowedFd<'_>) -> io::Result<()> {
         self.write_gap(job, unix_nanos());
-        self.file.as_ref().map_or(Ok(()), |file| dir::sync_data(file.as_fd()))
+        let synced = self.file.as_ref().map_or(Ok(()), |file| dir::sync_data(file.as_fd()));
+        self.sync_failed |= synced.is_err();
+        synced
     }
 
     /// For the result.
@@ -151,7 +163,7 @@ impl Writer {
             produced: self.produced,
             file_length: self.length,
             sha256: self.digest.clone().finalize().to_vec(),
-            complete: !self.lost_a_byte,
+            complete: !self.lost_a_byte && !self.sync_failed,
             final_gap,
         }
     }
@@ -198,6 +210,13 @@ impl Writer {
             return Err(error);
         }
         self.length = start + bytes.len() as u64;
+        if self.length - self.begun >= WRITE_BACK {
+            // Whole pages: the next write to one that is on its way would have to wait for it.
+            let whole = self.length - self.length % PAGE;
+            // Where it cannot be done early, the sync at the end does it all.
+            let _ = dir::begin_write_back(file, self.begun, whole - self.begun);
+            self.begun = whole;
+        }
         Ok(())
     }
 }
@@ -206,5 +225,31 @@ fn write_whole(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<()> {
     match dir::write_at(file, bytes, at)? {
         length if length == bytes.len() => Ok(()),
         _ => Err(io::Error::from(io::ErrorKind::WriteZero)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fd;
+
+    /// [OUT-3] [OUT-8]
+    #[test]
+    fn bytes_that_a_failed_sync_may_have_lost_are_not_called_complete_because_the_next_sync_succeeds() {
+        let path = std::env::temp_dir().join(format!("writer-{}", std::process::id()));
+        std::fs::create_dir(&path).expect("mkdir");
+        let job = OwnedFd::from(std::fs::File::open(&path).expect("open"));
+        let mut writer = Writer::new(100);
+        let mut buffer = vec![0; FRAME_HEADER];
+        buffer.extend_from_slice(b"abc");
+        writer.take(job.as_fd(), Stream::Stdout, &mut buffer);
+        // A pipe stands for a disk that fails: it cannot be synced.
+        let file = writer.file.replace(fd::pipe().expect("pipe").1);
+        assert!(writer.finish(job.as_fd()).is_err());
+        writer.file = file;
+        assert!(writer.finish(job.as_fd()).is_ok());
+        let summary = writer.summary();
+        std::fs::remove_dir_all(path).expect("rm");
+        assert_eq!((summary.produced, summary.complete), (3, false));
     }
 }

@@ -44,20 +44,33 @@ impl Pipes {
         self.ends.iter().all(Option::is_none)
     }
 
-    /// Gives up on those that somebody outside of the tree still holds.
-    pub fn close(&mut self) {
-        self.ends = [None, None];
+    /// Gives up on those that somebody outside of the tree still holds. What lies in them by now is read first: the job's own bytes are among it, however long a slow disk kept
+    /// us from them, and more there cannot be, for the tree is gone.
+    pub fn close(&mut self, job: BorrowedFd<'_>, writer: &mut Writer) {
+        for index in 0..self.ends.len() {
+            let mut waiting = self.end(index).map_or(0, |end| fd::waiting(end).unwrap_or(0));
+            while waiting > 0 {
+                match self.read(index, job, writer) {
+                    0 => break,
+                    length => waiting = waiting.saturating_sub(length),
+                }
+            }
+            self.ends[index] = None;
+        }
     }
 
-    /// Reads one once and writes what it brought.
-    pub fn read(&mut self, index: usize, job: BorrowedFd<'_>, writer: &mut Writer) {
-        let Some(end) = &self.ends[index] else { return };
+    /// Reads one once and writes what it brought; so many bytes.
+    pub fn read(&mut self, index: usize, job: BorrowedFd<'_>, writer: &mut Writer) -> usize {
+        let Some(end) = &self.ends[index] else { return 0 };
         if self.buffer.is_empty() {
             self.buffer.resize(FRAME_HEADER + READ, 0);
         }
         match fd::read(end.as_fd(), &mut self.buffer[FRAME_HEADER..]) {
-            Ok(None) => {}
-            Ok(Some(0)) | Err(_) => self.ends[index] = None,
+            Ok(None) => 0,
+            Ok(Some(0)) | Err(_) => {
+                self.ends[index] = None;
+                0
+            }
             Ok(Some(length)) => {
                 if length >= PIPE_START && !self.wide[index] {
                     self.wide[index] = true;
@@ -65,6 +78,7 @@ impl Pipes {
                     let _ = fd::widen_pipe(end.as_fd(), PIPE_WIDE);
                 }
                 writer.take(job, STREAMS[index], &mut self.buffer[..FRAME_HEADER + length]);
+                length
             }
         }
     }

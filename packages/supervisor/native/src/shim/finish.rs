@@ -69,12 +69,18 @@ impl Shim {
             (Some((time, end)), Some(started)) => (time, end.saturating_duration_since(started.instant)),
             (gone, _) => (gone.map_or(0, |(time, _)| time), Duration::ZERO),
         };
+        let start_time_ns = match (&self.started, &self.program) {
+            (Some(started), _) => started.unix_nanos,
+            // Killed before its exec was seen to succeed: whether it did nobody knows, so it counts as started when it was forked.
+            (None, Program::Ended(_)) => self.forked_ns,
+            (None, _) => 0,
+        };
         JobResult {
             job_id: self.job_id.clone(),
             outcome,
             cause: self.cause.into(),
             requested_by: self.requested_by.clone(),
-            start_time_ns: self.started.as_ref().map_or(0, |started| started.unix_nanos),
+            start_time_ns,
             end_time_ns,
             wall_time_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
             usage: Some(usage()),

@@ -81,6 +81,7 @@ struct Shim {
 
     phase: Phase,
     program: Program,
+    forked_ns: u64,
     started: Option<StartedAt>,
     gone: Option<(u64, Instant)>,
     cause: EndCause,
@@ -116,9 +117,9 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     let _ = fd::close_all_but(&mut [dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()]);
 
     let start = start::start(&launch);
-    let (phase, program, pipes) = match start {
-        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.pipes),
-        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), Pipes::none()),
+    let (phase, program, forked_ns, pipes) = match start {
+        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
+        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
     };
     let stop_at_limit = launch.output_action == i32::from(OutputAction::Stop);
     let mut shim = Shim {
@@ -133,6 +134,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         limit: if stop_at_limit { Limit::Stop } else { Limit::Truncate },
         phase,
         program,
+        forked_ns,
         started: None,
         gone: None,
         cause: EndCause::Unspecified,

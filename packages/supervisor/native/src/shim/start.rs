@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::drain::Pipes;
 use super::start_failed;
+use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{errno, fd, signal};
@@ -18,6 +19,8 @@ const PROGRAM_UMASK: u32 = 0o022;
 /// A program on its way to its exec.
 pub struct Begun {
     pub pid: Pid,
+    /// When it was forked, in nanoseconds since 1970.
+    pub time_ns: u64,
     /// Ends at the exec; tells of its failure before.
     pub exec: OwnedFd,
     pub pipes: Pipes,
@@ -42,7 +45,7 @@ pub fn start(launch: &Launch) -> Result<Begun, StartFailed> {
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
     match process::fork().map_err(|error| start_failed("fork", &error, subject))? {
-        Fork::Parent(pid) => Ok(Begun { pid, exec, pipes }),
+        Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes }),
         Fork::Child => image.become_program(stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
     }
 }

@@ -133,7 +133,7 @@ impl Shim {
         if let Phase::Draining(end) = self.phase
             && (self.pipes.ended() || end <= now)
         {
-            self.pipes.close();
+            self.pipes.close(self.dir.as_fd(), &mut self.writer);
             self.phase = Phase::Finishing(now);
         }
         if let Phase::Finishing(at) = self.phase

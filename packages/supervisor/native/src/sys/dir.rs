@@ -94,6 +94,17 @@ pub fn sync_data(file: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::fdatasync(file.as_raw_fd()) }).map(drop)
 }
 
+/// Lets the disk begin with a stretch of a file, without waiting until it has it.
+///
+/// # Errors
+/// As `sync_file_range`(2).
+pub fn begin_write_back(file: BorrowedFd<'_>, from: u64, length: u64) -> io::Result<()> {
+    let position = |bytes: u64| i64::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG));
+    let (from, length) = (position(from)?, position(length)?);
+    // SAFETY: the handle is open.
+    check(unsafe { libc::sync_file_range(file.as_raw_fd(), from, length, libc::SYNC_FILE_RANGE_WRITE) }).map(drop)
+}
+
 /// Changes the working directory.
 ///
 /// # Errors

@@ -48,6 +48,17 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> 
     }
 }
 
+/// How many bytes a pipe holds.
+///
+/// # Errors
+/// As `FIONREAD` of ioctl(2).
+pub fn waiting(pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the handle is open and the count is writable.
+    check(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// Writes once.
 ///
 /// # Errors

@@ -525,8 +525,9 @@ export const CapabilitySchema: GenMessage<Capability> = /*@__PURE__*/
  * to everybody else it does not exist.
  *
  * Errors carry a google.rpc.ErrorInfo (domain "worker", a reason from docs/errors.md) and, where a field is wrong, a google.rpc.BadRequest that names it
- * and says what would be right. Every call may answer UNAUTHENTICATED and PERMISSION_DENIED; every call that takes an id answers INVALID_ARGUMENT for one
- * that is not a UUID, and NOT_FOUND for a job that does not exist or that the caller may not see.
+ * and says what would be right. Every call may answer UNAUTHENTICATED and PERMISSION_DENIED; WaitJob and the calls that stream RESOURCE_EXHAUSTED when the
+ * caller has too many of them open; every call that takes an id INVALID_ARGUMENT for one that is not a UUID, and NOT_FOUND for a job that does not exist
+ * or that the caller may not see.
  *
  * @generated from service worker.v1.JobService
  */

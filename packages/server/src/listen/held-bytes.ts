@@ -1,0 +1,74 @@
+/** What one call makes the server hold at the moment. */
+export interface Hold {
+  /** In place of what it was before. */
+  set(bytes: number): void;
+}
+
+interface Holder {
+  readonly owner: string;
+  readonly cut: () => void;
+  bytes: number;
+  isCut: boolean;
+}
+
+interface Share {
+  bytes: number;
+  readonly holders: Set<Holder>;
+}
+
+/**
+ * Bounds what waits for the network: bodies that are still coming, and answers that their readers do not take. A reader may stand still for as long as it likes while there is room; when there is
+ * none left, whoever makes the server hold the most loses the largest of it, and nobody else loses anything.
+ */
+export class HeldBytes {
+  readonly #most: number;
+  readonly #shares = new Map<string, Share>();
+  #total = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** @param cut Ends the call and lets go of what it holds; called at most once. */
+  hold(owner: string, cut: () => void): Hold {
+    const holder: Holder = { owner, cut, bytes: 0, isCut: false };
+    return {
+      set: (bytes) => {
+        if (holder.isCut) return;
+        this.#set(holder, bytes);
+        while (this.#total > this.#most) this.#cutLargest();
+      },
+    };
+  }
+
+  #set(holder: Holder, bytes: number): void {
+    if (bytes === holder.bytes) return;
+    const share = this.#shares.get(holder.owner) ?? { bytes: 0, holders: new Set() };
+    this.#total += bytes - holder.bytes;
+    share.bytes += bytes - holder.bytes;
+    holder.bytes = bytes;
+    if (bytes > 0) share.holders.add(holder);
+    else share.holders.delete(holder);
+    if (share.holders.size > 0) this.#shares.set(holder.owner, share);
+    else this.#shares.delete(holder.owner);
+  }
+
+  #cutLargest(): void {
+    const share = largest(this.#shares.values());
+    const holder = share === undefined ? undefined : largest(share.holders);
+    if (holder === undefined) throw new Error('bytes are held and nobody holds them');
+    this.#set(holder, 0);
+    holder.isCut = true;
+    holder.cut();
+  }
+}
+
+function largest<T extends { readonly bytes: number }>(all: Iterable<T>): T | undefined {
+  let found: T | undefined;
+  for (const each of all) if (found === undefined || each.bytes > found.bytes) found = each;
+  return found;
+}
