@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './measurement.ts';
 
-export const sections = ['jobs', 'first-byte', 'output', 'disk', 'memory'] as const;
+const sections = ['jobs', 'first-byte', 'output', 'disk', 'memory'] as const;
 export type Section = (typeof sections)[number];
 
 export interface BenchArguments {

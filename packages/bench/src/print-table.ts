@@ -22,7 +22,7 @@ export function tableOf(measurements: readonly Measurement[]): string[] {
 }
 
 /** Of each round by itself: what disturbed a round disturbed both of its samples. */
-export function ratios(worker: readonly number[], limit: readonly number[]): number[] {
+function ratios(worker: readonly number[], limit: readonly number[]): number[] {
   return worker.flatMap((value, round) => {
     const bound = limit[round];
     return bound === undefined ? [] : [value / bound];

@@ -34,7 +34,7 @@ export async function ask(url: string, tls: SecureClientSessionOptions, path: st
 }
 
 /** The reason of google.rpc.ErrorInfo in an error of Connect, by the debug form of its detail. */
-export function reasonIn(body: Record<string, unknown>): string | undefined {
+function reasonIn(body: Record<string, unknown>): string | undefined {
   const details = body['details'] as
     readonly { readonly type: string; readonly debug?: { readonly reason?: string }; readonly value: string }[] | undefined;
   const info = details?.find(({ type }) => type === 'google.rpc.ErrorInfo');
