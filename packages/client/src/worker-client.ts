@@ -2,6 +2,7 @@ import { createClient, type Client } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { JobService, OutputLimitAction, WorkerService } from '@worker/protocol';
 import type { CallOptions } from './call/call-options.ts';
+import { checkInteger, checkMilliseconds, checkTexts } from './call/check-options.ts';
 import { errorFromRpc } from './call/error-from-rpc.ts';
 import { durationOf } from './call/wire-time.ts';
 import { parseAddress } from './connect/address.ts';
@@ -29,11 +30,13 @@ export interface ConnectOptions extends CredentialOptions, CallOptions {
 
 // The longest single call of a wait. Each is renewed until the job has ended: a limit of the server, or of anything between, ends no wait.
 const WAIT_SLICE_MS = 60_000;
+// What gRPC can say of a deadline in milliseconds: eight digits, more than a day.
+const LONGEST_CALL_MS = 99_999_999;
 
 /**
  * A caller of one Worker server, known to it by its certificate.
  *
- * Every method rejects with a {@link WorkerError}: those named at it, and `connect-failed`, `unauthenticated`, `permission-denied`, `unavailable`,
+ * Every method rejects with a {@link WorkerError}: those named at it, and `bad-options`, `connect-failed`, `unauthenticated`, `permission-denied`, `unavailable`,
  * `deadline-exceeded`, `closed`; or with its signal's reason once that has aborted.
  */
 export class WorkerClient implements AsyncDisposable {
@@ -77,6 +80,9 @@ export class WorkerClient implements AsyncDisposable {
   /** Resolves when the submission is durable; never waits for the program to start. Errors: `invalid-argument`, `already-exists`. */
   async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
     const { argv, env = {}, cwd = '', limits, labels = {}, requestId = '' } = options;
+    checkTexts(argv, 'argv');
+    checkMilliseconds(limits?.wallTimeMs, 'limits.wallTimeMs');
+    checkInteger(limits?.outputBytes, 'limits.outputBytes');
     const wallTime = limits?.wallTimeMs === undefined ? {} : { wallTime: durationOf(limits.wallTimeMs) };
     const request = {
       argv: [...argv],
@@ -109,6 +115,7 @@ export class WorkerClient implements AsyncDisposable {
   /** The caller's jobs, newest first, over as many pages as are iterated. Errors, at the first pull: `invalid-argument`. */
   async *list(options: ListOptions = {}): AsyncGenerator<Job, void, undefined> {
     const { states = [], labels = {}, pageSize = 0 } = options;
+    checkInteger(pageSize, 'pageSize');
     const filter = { states: states.map(wireStateOf), labels: { ...labels } };
     let pageToken = '';
     do {
@@ -121,6 +128,7 @@ export class WorkerClient implements AsyncDisposable {
 
   /** Resolves when the job has ended, or, with `ended` false, when `timeoutMs` is over. Errors: `invalid-argument`, `not-found`. */
   async wait(id: string, options: WaitOptions = {}): Promise<{ readonly job: Job; readonly ended: boolean }> {
+    if (options.timeoutMs !== Infinity) checkMilliseconds(options.timeoutMs, 'timeoutMs');
     const end = performance.now() + (options.timeoutMs ?? Infinity);
     for (;;) {
       const sliceMs = Math.max(0, Math.min(WAIT_SLICE_MS, end - performance.now()));
@@ -136,6 +144,7 @@ export class WorkerClient implements AsyncDisposable {
    */
   async stop(id: string, options: StopOptions = {}): Promise<{ readonly job: Job; readonly survivingPids: readonly number[] }> {
     const { graceMs = 0, firstSignal = '' } = options;
+    checkMilliseconds(graceMs, 'graceMs');
     const request = { id, grace: durationOf(graceMs), signal: firstSignal };
     const { job, survivingPids } = await this.#unary(options, (call) => this.#jobs.stopJob(request, call), Math.max(0, graceMs));
     return { job: jobFromMessage(job), survivingPids };
@@ -173,7 +182,10 @@ export class WorkerClient implements AsyncDisposable {
   async #unary<T>({ signal }: CallOptions, run: (call: { signal?: AbortSignal; timeoutMs: number }) => Promise<T>, waitMs = 0): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return await run({ ...(signal === undefined ? {} : { signal }), timeoutMs: this.#callTimeoutMs + Math.round(waitMs) });
+      return await run({
+        ...(signal === undefined ? {} : { signal }),
+        timeoutMs: Math.min(this.#callTimeoutMs + Math.round(waitMs), LONGEST_CALL_MS),
+      });
     } catch (error) {
       throw errorFromRpc(error, signal);
     }

@@ -14,7 +14,7 @@ export type WorkerErrorCode =
   | 'unimplemented'
   | 'cancelled'
   | 'internal'
-  /** The options of `connect` are wrong; nothing was sent. */
+  /** The options of the call are wrong in themselves; nothing was sent. */
   | 'bad-options'
   /** No connection was made, so nothing was submitted or changed; `reason` says which step failed. */
   | 'connect-failed'

@@ -170,6 +170,23 @@ test('a foreign job is not there [WHO-4]', async () => {
   await owner.stop(id);
 });
 
+test.each([
+  ['argv that is one string', (client: WorkerClient) => client.submit({ argv: 'ls' as unknown as string[] }), 'argv'],
+  ['a lone surrogate', (client: WorkerClient) => client.submit({ argv: ['a', '\ud800'] }), 'argv[1]'],
+  ['half a byte', (client: WorkerClient) => client.submit({ argv: ['a'], limits: { outputBytes: 1.5 } }), 'limits.outputBytes'],
+  ['no number as a time', (client: WorkerClient) => client.submit({ argv: ['a'], limits: { wallTimeMs: NaN } }), 'limits.wallTimeMs'],
+  ['a wait of no number', (client: WorkerClient) => client.wait(UNKNOWN, { timeoutMs: NaN }), 'timeoutMs'],
+  ['a grace of no number', (client: WorkerClient) => client.stop(UNKNOWN, { graceMs: NaN }), 'graceMs'],
+  ['half an offset', (client: WorkerClient) => collect(client.follow(UNKNOWN, { offset: 1.5 })), 'offset'],
+  ['half a page', (client: WorkerClient) => collect(client.list({ pageSize: 1.5 })), 'pageSize'],
+])('%s is refused before anything is sent, and the field is named [SUB-5]', async (_, call, field) => {
+  await expect(call(owner)).rejects.toMatchObject({ name: 'WorkerError', code: 'bad-options', field });
+});
+
+test('a grace of weeks is judged by the server, not by the limits of a deadline', async () => {
+  await expect(owner.stop(UNKNOWN, { graceMs: 1e9 })).rejects.toMatchObject({ code: 'invalid-argument', field: 'grace' });
+});
+
 test('three hundred followers on one client all see the end, and do not keep a stop from getting through [OUT-5] [NET-5]', async () => {
   await using many = await bed.connect();
   const { job } = await many.submit({ argv: ['sh', '-c', 'echo begun; exec sleep 1000'] });

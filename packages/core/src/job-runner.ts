@@ -15,7 +15,7 @@ export interface JobRunner {
   list(options?: ListOptions): Promise<{ readonly jobs: readonly Job[]; readonly nextPageToken?: string }>;
   /** Resolves when the job has ended; or, as it is then, when `timeoutMs` is over. Rejects with the signal's reason when it aborts. Errors: `not-found`. */
   wait(id: string, options?: WaitOptions): Promise<Job>;
-  /** Resolves within grace + 1 s: when the tree was seen gone, or with what survives. No error for a job that has ended. Errors: `not-found`, `invalid-argument`. */
+  /** Resolves within grace + 1 s: when the tree was seen gone, or with what survives. No error for a job that has ended. Errors: `not-found`, `invalid-argument`, `unavailable` when neither is known in time. */
   stop(id: string, options?: StopOptions): Promise<{ readonly job: Job; readonly survivingPids: readonly number[] }>;
   /** Sends a signal to the program's process group. Errors: `not-found`, `invalid-argument`, `failed-precondition` when it is not running. */
   signal(id: string, signal: string): Promise<Job>;

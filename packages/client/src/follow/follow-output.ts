@@ -1,6 +1,7 @@
 import type { Client } from '@connectrpc/connect';
 import { Stream, type JobService, type StreamOutputResponse } from '@worker/protocol';
 import { errorFromRpc, isServersOwn } from '../call/error-from-rpc.ts';
+import { checkInteger, checkMilliseconds } from '../call/check-options.ts';
 import { durationOf } from '../call/wire-time.ts';
 import { WorkerError } from '../worker-error.ts';
 import { outputChecker } from './check-output.ts';
@@ -23,6 +24,9 @@ export async function* followOutput(
 ): AsyncGenerator<OutputEvent, void, undefined> {
   const { offset = 0, follow = true, stream, heartbeatMs = DEFAULT_HEARTBEAT_MS, maxChunkBytes = 0, signal } = options;
   signal?.throwIfAborted();
+  checkInteger(offset, 'offset');
+  checkInteger(maxChunkBytes, 'maxChunkBytes');
+  checkMilliseconds(heartbeatMs, 'heartbeatMs');
   // The loop of connect does not cancel its call when it is left: this controller does, in every way out.
   const call = new AbortController();
   const responses = jobs.streamOutput(
