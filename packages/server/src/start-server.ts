@@ -90,9 +90,8 @@ async function serve(
 ): Promise<RunningServer> {
   const policy = new Policy(options.rolesOf ?? (() => ['owner']));
   const hosts = new HostAddresses(options.resolve);
-  const connections = new OpenConnections(limits);
+  const connections = new OpenConnections(limits, new HeldBytes(limits.maxHeldBytes), log);
   const calls = new OpenCalls(limits.maxLastingCalls);
-  const held = new HeldBytes(limits.maxHeldBytes);
   const shutdown = new AbortController();
   const host: Host = {
     runner,
@@ -104,9 +103,8 @@ async function serve(
   const onRequest = createDispatcher({
     limits,
     log,
-    held,
     shutdownSignal: shutdown.signal,
-    connectionOf: (request) => connections.of(request),
+    peerOf: (request) => connections.of(request),
     addRoutes: (router) => {
       addRoutes(router, runOn(host, calls, log));
     },

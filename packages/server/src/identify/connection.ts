@@ -14,7 +14,7 @@ export interface Connection {
   readonly identity: Identity;
 }
 
-/** Reads the connection once. The socket may be a proxy of `node:http2`. Never throws. */
+/** Reads the connection once. Never throws. */
 export function connectionOf(socket: Pick<TLSSocket, 'remoteAddress' | 'remotePort' | 'getPeerCertificate'>): Connection {
   const address = canonicalAddress(socket.remoteAddress ?? '');
   return { address, peer: `${address} ${String(socket.remotePort ?? 0)}`, identity: identityOf(socket.getPeerCertificate()) };

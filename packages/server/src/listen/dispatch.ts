@@ -14,9 +14,10 @@ import type { Log } from '../log/log.ts';
 import { isAuthority } from './authority.ts';
 import { dropEndlessDeadline } from './deadline.ts';
 import { compressMinBytes, longestDeadlineMs, type ListenLimits } from './limits.ts';
-import type { HeldBytes, Hold } from './held-bytes.ts';
+import type { Hold } from './held-bytes.ts';
+import type { Peer } from './open-connections.ts';
 import { inBlocks } from './request-body.ts';
-import { closeAfterResponse, cut, isGone, respond, respondEmpty, type Response } from './respond.ts';
+import { closeAfterResponse, isGone, respond, respondEmpty, type Response } from './respond.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 
@@ -33,8 +34,7 @@ export interface DispatchOptions {
   readonly addRoutes: (router: ConnectRouter) => void;
   /** Runs before anything of the body is read. */
   readonly gate: NonNullable<ConnectRouterOptions['requestGate']>;
-  readonly connectionOf: (request: Request) => Connection | undefined;
-  readonly held: HeldBytes;
+  readonly peerOf: (request: Request) => Peer | undefined;
   readonly shutdownSignal: AbortSignal;
   readonly limits: ListenLimits;
   readonly log: Log;
@@ -42,7 +42,7 @@ export interface DispatchOptions {
 
 /** The listener for the requests of every protocol. Nothing that a request contains makes it throw. */
 export function createDispatcher(options: DispatchOptions): (request: Request, response: Response) => void {
-  const { gate, held, limits, shutdownSignal, log } = options;
+  const { gate, limits, shutdownSignal, log } = options;
   const router = createConnectRouter({
     requestGate: gate,
     readMaxBytes: limits.readMaxBytes,
@@ -64,17 +64,14 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
       return;
     }
     const handler = handlers.get(url.split('?', 1)[0] ?? '');
-    const connection = options.connectionOf(request);
-    if (handler === undefined || connection === undefined) {
+    const peer = options.peerOf(request);
+    if (handler === undefined || peer === undefined) {
       respondEmpty(response, 404);
       return;
     }
     boundBody(request, limits.requestBodyMs);
-    const hold = held.hold(nameOf(connection), () => {
-      log({ level: 'warn', message: 'a call was cut: too much waits for the network', peer: connection.peer });
-      cut(response);
-    });
-    handle(handler, request, { connection, response, hold }).catch((error: unknown) => {
+    const { connection } = peer;
+    handle(handler, request, { connection, response, hold: peer.hold() }).catch((error: unknown) => {
       if (isGone(response)) return;
       log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
       if (response.headersSent) response.destroy();
@@ -96,11 +93,6 @@ async function handle(handler: UniversalHandler, request: Request, caller: Calle
   } finally {
     hold.set(0);
   }
-}
-
-/** Whose share of what the server holds it is. Whoever has no name is refused before a body is read. */
-function nameOf({ identity }: Connection): string {
-  return identity.kind === 'known' ? identity.principal : '';
 }
 
 /** A body that does not come is not waited for. Node does the same for HTTP/1.1 by itself. */

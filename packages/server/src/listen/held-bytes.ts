@@ -18,7 +18,8 @@ interface Share {
 
 /**
  * Bounds what waits for the network: bodies that are still coming, and answers that their readers do not take. A reader may stand still for as long as it likes while there is room; when there is
- * none left, whoever makes the server hold the most loses the largest of it, and nobody else loses anything.
+ * none left, whoever makes the server hold the most loses the connection that holds the most, and nobody else loses anything. A connection and not a call, because what was written to it is in
+ * memory until it is sent, whatever becomes of the call.
  */
 export class HeldBytes {
   readonly #most: number;
@@ -33,25 +34,33 @@ export class HeldBytes {
     return this.#total;
   }
 
-  /** @param cut Ends the call and lets go of what it holds; called at most once. */
-  hold(owner: string, cut: () => void): Hold {
+  /**
+   * For a connection of the owner: answers what makes a hold for each of its calls.
+   *
+   * @param cut Ends the connection and lets go of what it holds; called at most once.
+   */
+  connection(owner: string, cut: () => void): () => Hold {
     const holder: Holder = { owner, cut, bytes: 0, isCut: false };
-    return {
-      set: (bytes) => {
-        if (holder.isCut) return;
-        this.#set(holder, bytes);
-        while (this.#total > this.#most) this.#cutLargest();
-      },
+    return () => {
+      let held = 0;
+      return {
+        set: (bytes) => {
+          if (holder.isCut) return;
+          this.#add(holder, bytes - held);
+          held = bytes;
+          while (this.#total > this.#most) this.#cutLargest();
+        },
+      };
     };
   }
 
-  #set(holder: Holder, bytes: number): void {
-    if (bytes === holder.bytes) return;
+  #add(holder: Holder, bytes: number): void {
+    if (bytes === 0) return;
     const share = this.#shares.get(holder.owner) ?? { bytes: 0, holders: new Set() };
-    this.#total += bytes - holder.bytes;
-    share.bytes += bytes - holder.bytes;
-    holder.bytes = bytes;
-    if (bytes > 0) share.holders.add(holder);
+    this.#total += bytes;
+    share.bytes += bytes;
+    holder.bytes += bytes;
+    if (holder.bytes > 0) share.holders.add(holder);
     else share.holders.delete(holder);
     if (share.holders.size > 0) this.#shares.set(holder.owner, share);
     else this.#shares.delete(holder.owner);
@@ -61,7 +70,7 @@ export class HeldBytes {
     const share = largest(this.#shares.values());
     const holder = share === undefined ? undefined : largest(share.holders);
     if (holder === undefined) throw new Error('bytes are held and nobody holds them');
-    this.#set(holder, 0);
+    this.#add(holder, -holder.bytes);
     holder.isCut = true;
     holder.cut();
   }

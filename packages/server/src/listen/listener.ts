@@ -1,4 +1,4 @@
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { once } from 'node:events';
@@ -41,9 +41,6 @@ export class Listener {
     // Accepting can fail for a while, as when the process has no file descriptor left.
     this.#server.on('error', (error) => {
       log({ level: 'error', message: 'the listener failed', error });
-    });
-    this.#server.on('session', (session) => {
-      connections.addSession(session, connectionOf(session.socket as TLSSocket));
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const { remoteAddress, remotePort, authorizationError } = socket;
@@ -94,8 +91,18 @@ export class Listener {
         socket.destroy();
         return;
       }
-      if (socket.alpnProtocol === 'http/1.1') this.#connections.addSocket(socket, connectionOf(socket));
+      if (socket.alpnProtocol === 'http/1.1') {
+        this.#connections.addSocket(socket, connectionOf(socket));
+        accept.call(this.#server, socket);
+        return;
+      }
+      const onSession = (session: ServerHttp2Session) => {
+        this.#connections.addSession(session, socket, connectionOf(socket));
+      };
+      // Made and announced within the call.
+      this.#server.once('session', onSession);
       accept.call(this.#server, socket);
+      this.#server.off('session', onSession);
     });
   }
 }

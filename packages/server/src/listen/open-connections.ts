@@ -1,15 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
+import { constants, type Http2ServerRequest, type ServerHttp2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { hasExpired, type Connection } from '../identify/connection.ts';
+import type { Log } from '../log/log.ts';
+import type { HeldBytes, Hold } from './held-bytes.ts';
 import type { ListenLimits } from './limits.ts';
 
-/** A connection that passed its handshake, whatever it speaks. */
-interface Open {
+/** Who sent a request, and what makes a hold for it. */
+export interface Peer {
   readonly connection: Connection;
+  hold(): Hold;
+}
+
+/** A connection that passed its handshake, whatever it speaks. */
+interface Open extends Peer {
+  readonly socket: TLSSocket;
   /** Absent for HTTP/1.1, whose idle connections Node closes. */
   readonly session?: ServerHttp2Session;
-  readonly destroy: () => void;
   streams: number;
   /** When the last stream ended, by the monotonic clock. */
   idleSince: number;
@@ -20,12 +27,16 @@ interface Open {
 /** Keeps what is known of each connection for as long as it is open, and ends those that have no right or no use any more. */
 export class OpenConnections {
   readonly #open = new Set<Open>();
-  readonly #byTransport = new WeakMap<object, Connection>();
+  readonly #byTransport = new WeakMap<object, Open>();
+  readonly #held: HeldBytes;
+  readonly #log: Log;
   readonly #limits: Pick<ListenLimits, 'idleMs' | 'pingMs' | 'pingPatienceMs'>;
   readonly #sweeper: NodeJS.Timeout;
 
-  constructor(limits: Pick<ListenLimits, 'idleMs' | 'pingMs' | 'pingPatienceMs'>) {
+  constructor(limits: Pick<ListenLimits, 'idleMs' | 'pingMs' | 'pingPatienceMs'>, held: HeldBytes, log: Log) {
     this.#limits = limits;
+    this.#held = held;
+    this.#log = log;
     const everyMs = Math.min(limits.idleMs / 4, limits.pingMs / 4, 15_000);
     this.#sweeper = setInterval(() => {
       this.#sweep();
@@ -36,15 +47,8 @@ export class OpenConnections {
     return this.#open.size;
   }
 
-  addSession(session: ServerHttp2Session, connection: Connection): void {
-    const entry = this.#add(
-      session,
-      connection,
-      () => {
-        session.destroy();
-      },
-      session,
-    );
+  addSession(session: ServerHttp2Session, socket: TLSSocket, connection: Connection): void {
+    const entry = this.#add(session, socket, connection, session);
     session.on('stream', (stream) => {
       entry.streams += 1;
       stream.once('close', () => {
@@ -56,34 +60,45 @@ export class OpenConnections {
 
   /** Of HTTP/1.1. */
   addSocket(socket: TLSSocket, connection: Connection): void {
-    this.#add(socket, connection, () => {
-      socket.destroy();
-    });
+    this.#add(socket, socket, connection);
   }
 
   /** Who sent a request; undefined when the connection ended before it was looked at. */
-  of(request: IncomingMessage | Http2ServerRequest): Connection | undefined {
+  of(request: IncomingMessage | Http2ServerRequest): Peer | undefined {
     const transport = 'stream' in request ? request.stream.session : request.socket;
     return transport === undefined ? undefined : this.#byTransport.get(transport);
   }
 
   destroyAll(): void {
     clearInterval(this.#sweeper);
-    for (const { destroy } of this.#open) destroy();
+    for (const entry of this.#open) destroy(entry);
   }
 
-  #add(transport: ServerHttp2Session | TLSSocket, connection: Connection, destroy: () => void, session?: ServerHttp2Session): Open {
+  #add(transport: ServerHttp2Session | TLSSocket, socket: TLSSocket, connection: Connection, session?: ServerHttp2Session): Open {
     const now = performance.now();
+    // Whoever has no name is refused before anything is held.
+    const owner = connection.identity.kind === 'known' ? connection.identity.principal : '';
+    const hold = this.#held.connection(owner, () => {
+      this.#log({
+        level: 'warn',
+        message: 'a connection was cut: too much waits for the network',
+        peer: connection.peer,
+        principal: owner,
+      });
+      session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      destroy(entry);
+    });
     const entry: Open = {
       connection,
-      destroy,
+      hold,
+      socket,
       streams: 0,
       idleSince: now,
       pingDueAt: now + this.#limits.pingMs,
       ...(session === undefined ? {} : { session }),
     };
     this.#open.add(entry);
-    this.#byTransport.set(transport, connection);
+    this.#byTransport.set(transport, entry);
     transport.once('close', () => this.#open.delete(entry));
     return entry;
   }
@@ -92,7 +107,7 @@ export class OpenConnections {
     const now = performance.now();
     const date = new Date();
     for (const entry of this.#open) {
-      if (hasExpired(entry.connection.identity, date)) entry.destroy();
+      if (hasExpired(entry.connection.identity, date) || isReset(entry.socket)) destroy(entry);
       else if (entry.session !== undefined) this.#tend(entry, entry.session, now);
     }
   }
@@ -105,7 +120,7 @@ export class OpenConnections {
     }
     // A peer whose network is gone sends neither FIN nor reset: without this its readers would stay until TCP gives up, if ever.
     if (entry.pingSentAt !== undefined) {
-      if (now - entry.pingSentAt >= this.#limits.pingPatienceMs) entry.destroy();
+      if (now - entry.pingSentAt >= this.#limits.pingPatienceMs) destroy(entry);
       return;
     }
     if (now < entry.pingDueAt) return;
@@ -115,4 +130,20 @@ export class OpenConnections {
       entry.pingDueAt = performance.now() + this.#limits.pingMs;
     });
   }
+}
+
+/** At once, with all that it holds. */
+function destroy({ session, socket }: Open): void {
+  session?.destroy();
+  // A session waits for what it is writing before it lets go of its socket, and to a reader that takes nothing that is for ever.
+  setImmediate(() => socket.destroy());
+}
+
+/**
+ * Whether the other side has reset the connection. Node is told so once by the kernel and forgets it when that is while it writes to a reader that takes nothing: no event comes, and
+ * readers and socket would stay until a ping is missed.
+ */
+function isReset(socket: TLSSocket): boolean {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { getpeername?(out: object): number } | null };
+  return handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
 }

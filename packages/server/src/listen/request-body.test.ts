@@ -24,7 +24,7 @@ it('a body is the same bytes in blocks, none of them small but the last [NET-3]'
 it('a body of crumbs is refused long before it is whole, one in ordinary pieces is not [NET-3] [NET-5]', async () => {
   let taken = 0;
   async function* crumbs() {
-    for (;;) {
+    while (taken < 100_000) {
       taken += 1;
       yield await Promise.resolve(Buffer.alloc(1));
     }

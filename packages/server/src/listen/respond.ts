@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { constants, type Http2ServerResponse } from 'node:http2';
+import type { Http2ServerResponse } from 'node:http2';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Hold } from './held-bytes.ts';
 
 export type Response = ServerResponse | Http2ServerResponse;
+
+/** What stays in memory beside what is to be sent: the block of output that a follower has read, and the call itself. */
+const besideBytes = 600 * 1024;
 
 /** Of a status message in trailers, encoded. Clients take 8 KiB of trailers or little more. */
 const maxMessageLength = 2_048;
@@ -48,22 +51,9 @@ export async function write(response: Response, hold: Hold, pieces: readonly Uin
   for (const piece of pieces) (response as ServerResponse).write(piece);
   response.uncork();
   if (!response.writableNeedDrain) return;
-  // A piece can be a small part of a block that it keeps in memory as a whole.
-  hold.set(pieces.reduce((sum, { buffer }) => sum + buffer.byteLength, response.writableLength));
+  hold.set(response.writableLength + besideBytes);
   await drained(response);
   hold.set(0);
-}
-
-/** Ends the call at once and lets go of what was still to be sent. HTTP/2 tells the client that it asked too much; it reads RESOURCE_EXHAUSTED. */
-export function cut(response: Response): void {
-  if (isGone(response)) return;
-  if ('createPushResponse' in response) {
-    response.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    // The reset waits behind what the connection does not take; the memory does not.
-    response.stream.destroy();
-  } else {
-    response.destroy();
-  }
 }
 
 /** Without reading the body of the request, and without keeping an HTTP/1.1 connection on which it would still have to be read. */
