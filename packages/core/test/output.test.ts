@@ -128,7 +128,7 @@ test('[OUT-5] a reader that was aborted while nobody pulled lets go of its file,
   expect(await iterator.next()).toEqual({ done: true, value: undefined });
 });
 
-test('[OUT-10] twenty followers of a silent job cost no CPU and wake nobody', async () => {
+test('[OUT-10] twenty followers of a silent job wake neither its shim nor its guard nor the launcher', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
   const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 1.5'] });
@@ -136,11 +136,9 @@ test('[OUT-10] twenty followers of a silent job cost no CPU and wake nobody', as
   const followers = Array.from({ length: 20 }, () => collect(runner.output(job.id)));
   await eventually('all of them wait', () => openOutputs(bed) === 20);
   const supervisors = bed.processes().filter(({ command }) => command.includes('supervisor'));
-  const before = process.cpuUsage();
+  // Of this process nothing can be said here, for it runs the tests as well: the end-to-end test of a quiet server looks at one that does nothing else.
   const switches = supervisors.map(({ pid }) => contextSwitches(pid));
   await runner.wait(job.id, { timeoutMs: 1000 });
-  const { user, system } = process.cpuUsage(before);
-  expect(user + system).toBeLessThan(100_000);
   expect(supervisors.map(({ pid }) => contextSwitches(pid))).toEqual(switches);
   for (const { end } of await Promise.all(followers)) expect(end.complete).toBe(true);
 });
