@@ -124,6 +124,7 @@ fn results() -> Vec<(&'static str, JobResult, Value)> {
             complete: false,
             final_gap: Some(Gap { offset: 0, stdout_bytes: 5_000_000_000, stderr_bytes: 20, reason: GapReason::WriteFailed.into() }),
         }),
+        unenforced: Vec::new(),
     };
     let zero = JobResult { outcome: Some(result::Outcome::ExitCode(0)), cause: 0, requested_by: String::new(), output: None, usage: None, ..full.clone() };
     let failed = StartFailed { stage: "exec".to_owned(), errno: 2, subject: b"no-such-\xff".to_vec() };
@@ -176,6 +177,7 @@ fn messages_on_the_wire_are_what_the_other_side_was_promised() {
         output_bytes: 4 << 30,
         output_action: OutputAction::Stop.into(),
         drain_ms: 2000,
+        ..Launch::default()
     };
     let response = |sequence, response| LauncherResponse { sequence, response: Some(response) };
     let refused = LaunchRefused { reason: RefusalReason::System.into(), errno: 28, stage: "mkdir".to_owned(), message: "No space left on device".to_owned() };
@@ -193,7 +195,7 @@ fn messages_on_the_wire_are_what_the_other_side_was_promised() {
     };
     let stop = Stop { grace_ms: 10_000, signal: 15, cause: EndCause::Shutdown.into(), requested_by: "admin@example.com".to_owned() };
     let (_, killed, _) = results().swap_remove(0);
-    let hello_launcher = LauncherHello { protocol_version: 1, release: "0.1.0".to_owned(), pid: 4240 };
+    let hello_launcher = LauncherHello { protocol_version: 1, release: "0.1.0".to_owned(), pid: 4240, host: None };
     let all = json!([
         framed("launch", "LauncherRequest", &LauncherRequest { sequence: 1, request: Some(launcher_request::Request::Launch(launch)) }),
         framed("launcher hello", "LauncherResponse", &response(0, launcher_response::Response::Hello(hello_launcher))),

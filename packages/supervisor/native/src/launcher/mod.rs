@@ -67,7 +67,7 @@ fn become_launcher() -> std::io::Result<()> {
 
 impl Launcher {
     fn greet(&mut self) {
-        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid() };
+        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid(), host: None };
         self.outbox.push(&LauncherResponse { sequence: 0, response: Some(launcher_response::Response::Hello(hello)) });
     }
 

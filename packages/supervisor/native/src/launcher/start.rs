@@ -36,12 +36,12 @@ pub struct Start {
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Checks a request and forks.
-pub fn start(state: &StateDir, sequence: u64, launch: Launch) -> Result<Start, LauncherResponse> {
-    validate::check(&launch).map_err(|what| refused(sequence, RefusalReason::Invalid, 0, "validate", what))?;
+pub fn start(state: &StateDir, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
+    validate::check(&launch).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
     fork(state, sequence, launch, 1)
 }
 
-fn fork(state: &StateDir, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, LauncherResponse> {
+fn fork(state: &StateDir, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
     let (report, write_end) = fd::pipe().map_err(|error| system(sequence, &error, "pipe"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
         Fork::Child => guard::run(Order { state, sequence, launch, report: write_end }),
@@ -70,19 +70,19 @@ impl Start {
 
     /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the pipe to its end. When the directory exists all
     /// the same, the job counts as started; else nothing was, and it is tried again.
-    fn died(self, state: &StateDir) -> Result<Self, LauncherResponse> {
+    fn died(self, state: &StateDir) -> Result<Self, Box<LauncherResponse>> {
         let name = CString::new(self.launch.job_id.as_str()).unwrap_or_default();
         match dir::open_dir_at(state.jobs.as_fd(), &name) {
-            Ok(_) => Err(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start")),
+            Ok(_) => Err(Box::new(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
             // Where it cannot be told whether it exists, the attempt will tell.
             Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
-            Err(_) => Err(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start")),
+            Err(_) => Err(Box::new(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
         }
     }
 }
 
-fn system(sequence: u64, error: &io::Error, stage: &str) -> LauncherResponse {
-    refused(sequence, RefusalReason::System, errno(error), stage, &error.to_string())
+fn system(sequence: u64, error: &io::Error, stage: &str) -> Box<LauncherResponse> {
+    Box::new(refused(sequence, RefusalReason::System, errno(error), stage, &error.to_string()))
 }
 
 /// A refusal.

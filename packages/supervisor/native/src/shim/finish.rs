@@ -85,6 +85,7 @@ impl Shim {
             wall_time_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
             usage: Some(usage()),
             output: Some(self.writer.summary()),
+            unenforced: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod finish;
 mod kill;
 mod publish;
 mod serve;
+mod stage;
 mod start;
 mod wait;
 

@@ -5,11 +5,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::drain::Pipes;
+use super::stage::{Report, Stage};
 use super::start_failed;
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
-use crate::sys::{errno, fd, signal};
+use crate::sys::{fd, signal};
 use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
@@ -62,28 +63,18 @@ pub enum Exec {
 
 /// Reads what the pipe of the exec tells.
 pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
-    let mut report = [0; REPORT];
-    match fd::read(exec, &mut report) {
+    let mut bytes = [0; Report::LENGTH];
+    match fd::read(exec, &mut bytes) {
         Ok(None) => Exec::UnderWay,
-        Ok(Some(REPORT)) => {
-            let [stage, errno @ ..] = report;
-            let (stage, subject) = match stage {
-                STAGE_CHDIR => ("chdir", cwd),
-                STAGE_EXEC => ("exec", program),
-                _ => ("prepare", program),
-            };
-            Exec::Failed(StartFailed { stage: stage.to_owned(), errno: i32::from_le_bytes(errno), subject: subject.to_vec() })
+        Ok(Some(Report::LENGTH)) => {
+            let report = Report::from_bytes(bytes);
+            let subject = if report.stage == Stage::Chdir { cwd } else { program };
+            Exec::Failed(StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.to_vec() })
         }
         // The end: the pipe closed with the exec, or with the death of the process, which its exit status then tells.
         Ok(Some(_)) | Err(_) => Exec::Done,
     }
 }
-
-// A stage and an errno.
-const REPORT: usize = 5;
-const STAGE_PREPARE: u8 = 0;
-const STAGE_CHDIR: u8 = 1;
-const STAGE_EXEC: u8 = 2;
 
 impl Image {
     fn new(launch: &Launch) -> Option<Self> {
@@ -98,23 +89,22 @@ impl Image {
 
     /// In the new process. Standard input is /dev/null since the launcher; every other descriptor closes at the exec.
     fn become_program(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
-        let (stage, error) = match self.try_become(stdout, stderr) {
-            Ok(error) => (STAGE_EXEC, error),
-            Err((stage, error)) => (stage, error),
+        let failed = match self.try_become(stdout, stderr) {
+            Ok(error) => Report::new(Stage::Exec, &error),
+            Err(failed) => failed,
         };
-        let errno = errno(&error).to_le_bytes();
         // Should the shim be gone, its guard ends us.
-        let _ = fd::write(report, &[stage, errno[0], errno[1], errno[2], errno[3]]);
+        let _ = fd::write(report, &failed.to_bytes());
         process::exit_now(127)
     }
 
-    fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, (u8, io::Error)> {
-        let prepare = |error| (STAGE_PREPARE, error);
-        process::set_session().map_err(prepare)?;
-        fd::assign(stdout.as_raw_fd(), 1).map_err(prepare)?;
-        fd::assign(stderr.as_raw_fd(), 2).map_err(prepare)?;
+    fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
+        let at = |stage| move |error: io::Error| Report::new(stage, &error);
+        process::set_session().map_err(at(Stage::Prepare))?;
+        fd::assign(stdout.as_raw_fd(), 1).map_err(at(Stage::Prepare))?;
+        fd::assign(stderr.as_raw_fd(), 2).map_err(at(Stage::Prepare))?;
         process::set_umask(PROGRAM_UMASK);
-        exec::change_dir(&self.cwd).map_err(|error| (STAGE_CHDIR, error))?;
+        exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
         signal::unblock_all();
         Ok(self.exec())
     }

@@ -137,7 +137,7 @@ mod tests {
 
     fn two_messages() -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(&LauncherHello { protocol_version: 1, release: "r".to_owned(), pid: 7 }, &mut bytes);
+        encode(&LauncherHello { protocol_version: 1, release: "r".to_owned(), pid: 7, host: None }, &mut bytes);
         encode(&Survivors { pids: vec![] }, &mut bytes);
         bytes
     }

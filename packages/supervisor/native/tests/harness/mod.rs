@@ -83,6 +83,7 @@ impl Lab {
             output_bytes: 1 << 30,
             output_action: OutputAction::Truncate.into(),
             drain_ms: 2000,
+            ..Launch::default()
         }
     }
 

@@ -14,10 +14,11 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file worker/v1/job.proto.
  */
 export const file_worker_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChN3b3JrZXIvdjEvam9iLnByb3RvEgl3b3JrZXIudjEigQEKBkxpbWl0cxIsCgl3YWxsX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMb3V0cHV0X2J5dGVzGAIgASgDEjMKDW91dHB1dF9hY3Rpb24YAyABKA4yHC53b3JrZXIudjEuT3V0cHV0TGltaXRBY3Rpb24iUQoMU3RhcnRGYWlsdXJlEg0KBXN0YWdlGAEgASgJEg0KBWVycm5vGAIgASgFEhIKCmVycm5vX25hbWUYAyABKAkSDwoHc3ViamVjdBgEIAEoCSLhAQoFVXNhZ2USLAoJd2FsbF90aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXVzZXJfY3B1X3RpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPc3lzdGVtX2NwdV90aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEXBlYWtfbWVtb3J5X2J5dGVzGAQgASgDEhIKCnJlYWRfYnl0ZXMYBSABKAMSFQoNd3JpdHRlbl9ieXRlcxgGIAEoAyK8BAoDSm9iEgoKAmlkGAEgASgJEg0KBW93bmVyGAIgASgJEgwKBGFyZ3YYAyADKAkSCwoDY3dkGAQgASgJEioKBmxhYmVscxgFIAMoCzIaLndvcmtlci52MS5Kb2IuTGFiZWxzRW50cnkSIQoGbGltaXRzGAYgASgLMhEud29ya2VyLnYxLkxpbWl0cxISCgpyZXF1ZXN0X2lkGAcgASgJEiIKBXN0YXRlGAogASgOMhMud29ya2VyLnYxLkpvYlN0YXRlEiQKBnJlYXNvbhgLIAEoDjIULndvcmtlci52MS5FbmRSZWFzb24SEQoJZXhpdF9jb2RlGAwgASgFEg4KBnNpZ25hbBgNIAEoCRIoCgdmYWlsdXJlGA4gASgLMhcud29ya2VyLnYxLlN0YXJ0RmFpbHVyZRIQCghlbmRlZF9ieRgPIAEoCRIvCgtjcmVhdGVfdGltZRgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYFiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBXVzYWdlGB4gASgLMhAud29ya2VyLnYxLlVzYWdlEhQKDG91dHB1dF9ieXRlcxgfIAEoAxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKqwBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfQ09NUExFVEVEEAMSFQoRSk9CX1NUQVRFX1NUT1BQRUQQBBIUChBKT0JfU1RBVEVfRkFJTEVEEAUSEgoOSk9CX1NUQVRFX0xPU1QQBiqSAgoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFFTkRfUkVBU09OX0VYSVRFRBABEhcKE0VORF9SRUFTT05fU0lHTkFMRUQQAhIdChlFTkRfUkVBU09OX1NUT1BfUkVRVUVTVEVEEAMSGAoURU5EX1JFQVNPTl9USU1FRF9PVVQQBBIbChdFTkRfUkVBU09OX09VVFBVVF9MSU1JVBAFEhgKFEVORF9SRUFTT05fQ0FOQ0VMTEVEEAYSFwoTRU5EX1JFQVNPTl9TSFVURE9XThAHEhsKF0VORF9SRUFTT05fU1RBUlRfRkFJTEVEEAgSEwoPRU5EX1JFQVNPTl9MT1NUEAkqeAoRT3V0cHV0TGltaXRBY3Rpb24SIwofT1VUUFVUX0xJTUlUX0FDVElPTl9VTlNQRUNJRklFRBAAEiAKHE9VVFBVVF9MSU1JVF9BQ1RJT05fVFJVTkNBVEUQARIcChhPVVRQVVRfTElNSVRfQUNUSU9OX1NUT1AQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChN3b3JrZXIvdjEvam9iLnByb3RvEgl3b3JrZXIudjEixAIKBkxpbWl0cxIsCgl3YWxsX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMb3V0cHV0X2J5dGVzGAIgASgDEjMKDW91dHB1dF9hY3Rpb24YAyABKA4yHC53b3JrZXIudjEuT3V0cHV0TGltaXRBY3Rpb24SFAoMbWVtb3J5X2J5dGVzGAQgASgDEhEKCXByb2Nlc3NlcxgFIAEoAxISCgpjcHVfd2VpZ2h0GAYgASgFEhIKCmNwdV9taWxsaXMYByABKAUSEgoKb3Blbl9maWxlcxgIIAEoAxIXCg9maWxlX3NpemVfYnl0ZXMYCSABKAMSIAoYaW9fcmVhZF9ieXRlc19wZXJfc2Vjb25kGAogASgDEiEKGWlvX3dyaXRlX2J5dGVzX3Blcl9zZWNvbmQYCyABKAMiOAoEQmluZBIOCgZzb3VyY2UYASABKAkSDgoGdGFyZ2V0GAIgASgJEhAKCHdyaXRhYmxlGAMgASgIInwKCUlzb2xhdGlvbhImCgRtb2RlGAEgASgOMhgud29ya2VyLnYxLklzb2xhdGlvbk1vZGUSJwoHbmV0d29yaxgCIAEoDjIWLndvcmtlci52MS5OZXR3b3JrTW9kZRIeCgViaW5kcxgDIAMoCzIPLndvcmtlci52MS5CaW5kIlEKDFN0YXJ0RmFpbHVyZRINCgVzdGFnZRgBIAEoCRINCgVlcnJubxgCIAEoBRISCgplcnJub19uYW1lGAMgASgJEg8KB3N1YmplY3QYBCABKAki4QEKBVVzYWdlEiwKCXdhbGxfdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg11c2VyX2NwdV90aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3N5c3RlbV9jcHVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFwZWFrX21lbW9yeV9ieXRlcxgEIAEoAxISCgpyZWFkX2J5dGVzGAUgASgDEhUKDXdyaXR0ZW5fYnl0ZXMYBiABKAMi+QQKA0pvYhIKCgJpZBgBIAEoCRINCgVvd25lchgCIAEoCRIMCgRhcmd2GAMgAygJEgsKA2N3ZBgEIAEoCRIqCgZsYWJlbHMYBSADKAsyGi53b3JrZXIudjEuSm9iLkxhYmVsc0VudHJ5EiEKBmxpbWl0cxgGIAEoCzIRLndvcmtlci52MS5MaW1pdHMSEgoKcmVxdWVzdF9pZBgHIAEoCRInCglpc29sYXRpb24YCCABKAsyFC53b3JrZXIudjEuSXNvbGF0aW9uEiIKBXN0YXRlGAogASgOMhMud29ya2VyLnYxLkpvYlN0YXRlEiQKBnJlYXNvbhgLIAEoDjIULndvcmtlci52MS5FbmRSZWFzb24SEQoJZXhpdF9jb2RlGAwgASgFEg4KBnNpZ25hbBgNIAEoCRIoCgdmYWlsdXJlGA4gASgLMhcud29ya2VyLnYxLlN0YXJ0RmFpbHVyZRIQCghlbmRlZF9ieRgPIAEoCRISCgp1bmVuZm9yY2VkGBAgAygJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoFdXNhZ2UYHiABKAsyEC53b3JrZXIudjEuVXNhZ2USFAoMb3V0cHV0X2J5dGVzGB8gASgDGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqrAEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhcKE0pPQl9TVEFURV9DT01QTEVURUQQAxIVChFKT0JfU1RBVEVfU1RPUFBFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRISCg5KT0JfU1RBVEVfTE9TVBAGKrACCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhUKEUVORF9SRUFTT05fRVhJVEVEEAESFwoTRU5EX1JFQVNPTl9TSUdOQUxFRBACEh0KGUVORF9SRUFTT05fU1RPUF9SRVFVRVNURUQQAxIYChRFTkRfUkVBU09OX1RJTUVEX09VVBAEEhsKF0VORF9SRUFTT05fT1VUUFVUX0xJTUlUEAUSGAoURU5EX1JFQVNPTl9DQU5DRUxMRUQQBhIXChNFTkRfUkVBU09OX1NIVVRET1dOEAcSGwoXRU5EX1JFQVNPTl9TVEFSVF9GQUlMRUQQCBITCg9FTkRfUkVBU09OX0xPU1QQCRIcChhFTkRfUkVBU09OX09VVF9PRl9NRU1PUlkQCip4ChFPdXRwdXRMaW1pdEFjdGlvbhIjCh9PVVRQVVRfTElNSVRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASIAocT1VUUFVUX0xJTUlUX0FDVElPTl9UUlVOQ0FURRABEhwKGE9VVFBVVF9MSU1JVF9BQ1RJT05fU1RPUBACKmQKDUlzb2xhdGlvbk1vZGUSHgoaSVNPTEFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIaChZJU09MQVRJT05fTU9ERV9TQU5EQk9YEAESFwoTSVNPTEFUSU9OX01PREVfSE9TVBACKlkKC05ldHdvcmtNb2RlEhwKGE5FVFdPUktfTU9ERV9VTlNQRUNJRklFRBAAEhUKEU5FVFdPUktfTU9ERV9OT05FEAESFQoRTkVUV09SS19NT0RFX0hPU1QQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * What a job may use.
+ * What a job may use. A limit above the server's ceiling is refused; one that is not asked for is the ceiling. A limit that the host cannot enforce is refused, unless the
+ * server was told to do what it can: then Job.unenforced names it.
  *
  * @generated from message worker.v1.Limits
  */
@@ -42,6 +43,63 @@ export type Limits = Message<"worker.v1.Limits"> & {
    * @generated from field: worker.v1.OutputLimitAction output_action = 3;
    */
   outputAction: OutputLimitAction;
+
+  /**
+   * Memory of the whole process tree, page cache and tmpfs included, in bytes; at least 1 MiB. At the limit the kernel kills, and the job is STOPPED with
+   * END_REASON_OUT_OF_MEMORY. 0: the server's ceiling.
+   *
+   * @generated from field: int64 memory_bytes = 4;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Processes and threads of the whole tree; at least 1. At the limit fork fails with EAGAIN. 0: the server's ceiling.
+   *
+   * @generated from field: int64 processes = 5;
+   */
+  processes: bigint;
+
+  /**
+   * The share of CPU time while others want it too: 1 to 10,000. 0: 100, an ordinary job's.
+   *
+   * @generated from field: int32 cpu_weight = 6;
+   */
+  cpuWeight: number;
+
+  /**
+   * CPU time per time, in thousandths of one processor: 1,500 is one and a half; at least 10. 0: the server's ceiling.
+   *
+   * @generated from field: int32 cpu_millis = 7;
+   */
+  cpuMillis: number;
+
+  /**
+   * Open files of each process; at least 8. 0: the server's ceiling.
+   *
+   * @generated from field: int64 open_files = 8;
+   */
+  openFiles: bigint;
+
+  /**
+   * The longest file a process may write, in bytes; at least 1. A longer write gets SIGXFSZ. 0: the server's ceiling.
+   *
+   * @generated from field: int64 file_size_bytes = 9;
+   */
+  fileSizeBytes: bigint;
+
+  /**
+   * Bytes per second read from each block device; at least 1,024. 0: the server's ceiling.
+   *
+   * @generated from field: int64 io_read_bytes_per_second = 10;
+   */
+  ioReadBytesPerSecond: bigint;
+
+  /**
+   * Bytes per second written to each block device; at least 1,024. 0: the server's ceiling.
+   *
+   * @generated from field: int64 io_write_bytes_per_second = 11;
+   */
+  ioWriteBytesPerSecond: bigint;
 };
 
 /**
@@ -52,13 +110,84 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
   messageDesc(file_worker_v1_job, 0);
 
 /**
+ * A path of the host inside a sandbox.
+ *
+ * @generated from message worker.v1.Bind
+ */
+export type Bind = Message<"worker.v1.Bind"> & {
+  /**
+   * A path that the server lets jobs bind, or one below it: absolute, without "..". No symbolic link below the server's path is followed.
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * Where it appears: absolute, without "..". Empty: as source.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * Whether it may be written; only where the server lets it.
+   *
+   * @generated from field: bool writable = 3;
+   */
+  writable: boolean;
+};
+
+/**
+ * Describes the message worker.v1.Bind.
+ * Use `create(BindSchema)` to create a new message.
+ */
+export const BindSchema: GenMessage<Bind> = /*@__PURE__*/
+  messageDesc(file_worker_v1_job, 1);
+
+/**
+ * How far a job is kept from the host, as asked for.
+ *
+ * @generated from message worker.v1.Isolation
+ */
+export type Isolation = Message<"worker.v1.Isolation"> & {
+  /**
+   * What kind.
+   *
+   * @generated from field: worker.v1.IsolationMode mode = 1;
+   */
+  mode: IsolationMode;
+
+  /**
+   * For SANDBOX: what it reaches. HOST has the host's network.
+   *
+   * @generated from field: worker.v1.NetworkMode network = 2;
+   */
+  network: NetworkMode;
+
+  /**
+   * For SANDBOX: what it sees of the host. At most 64.
+   *
+   * @generated from field: repeated worker.v1.Bind binds = 3;
+   */
+  binds: Bind[];
+};
+
+/**
+ * Describes the message worker.v1.Isolation.
+ * Use `create(IsolationSchema)` to create a new message.
+ */
+export const IsolationSchema: GenMessage<Isolation> = /*@__PURE__*/
+  messageDesc(file_worker_v1_job, 2);
+
+/**
  * Why a program could not be started.
  *
  * @generated from message worker.v1.StartFailure
  */
 export type StartFailure = Message<"worker.v1.StartFailure"> & {
   /**
-   * The step that failed: "prepare" (the job's directory, pipes or files), "fork", "chdir" (entering cwd) or "exec".
+   * The step that failed: "prepare" (the job's directory, pipes or files), "cgroup", "fork", "sandbox", "bind" (a path of the host), "limits", "user" (becoming it),
+   * "chdir" (entering cwd) or "exec".
    *
    * @generated from field: string stage = 1;
    */
@@ -79,7 +208,7 @@ export type StartFailure = Message<"worker.v1.StartFailure"> & {
   errnoName: string;
 
   /**
-   * What the step was about: the program or the directory, as the job asked for it.
+   * What the step was about: the program, the directory, the path or the limit, as the job asked for it.
    *
    * @generated from field: string subject = 4;
    */
@@ -91,10 +220,10 @@ export type StartFailure = Message<"worker.v1.StartFailure"> & {
  * Use `create(StartFailureSchema)` to create a new message.
  */
 export const StartFailureSchema: GenMessage<StartFailure> = /*@__PURE__*/
-  messageDesc(file_worker_v1_job, 1);
+  messageDesc(file_worker_v1_job, 3);
 
 /**
- * What a job used, over its whole process tree as far as it was reaped by its supervisor.
+ * What a job used, over its whole process tree: as its cgroup counts it where it has one for that, else as far as its processes were reaped.
  *
  * @generated from message worker.v1.Usage
  */
@@ -121,7 +250,7 @@ export type Usage = Message<"worker.v1.Usage"> & {
   systemCpuTime?: Duration | undefined;
 
   /**
-   * Bytes of memory resident at the peak of the largest single process.
+   * Bytes of memory at the peak: of the whole tree where a cgroup counts it, else resident in the largest single process.
    *
    * @generated from field: int64 peak_memory_bytes = 4;
    */
@@ -147,7 +276,7 @@ export type Usage = Message<"worker.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_worker_v1_job, 2);
+  messageDesc(file_worker_v1_job, 4);
 
 /**
  * A submitted command and what became of it. The environment is not returned: it often carries secrets.
@@ -205,6 +334,13 @@ export type Job = Message<"worker.v1.Job"> & {
   requestId: string;
 
   /**
+   * The isolation in force, defaults filled in.
+   *
+   * @generated from field: worker.v1.Isolation isolation = 8;
+   */
+  isolation?: Isolation | undefined;
+
+  /**
    * Where it is in its life.
    *
    * @generated from field: worker.v1.JobState state = 10;
@@ -247,6 +383,14 @@ export type Job = Message<"worker.v1.Job"> & {
   endedBy: string;
 
   /**
+   * Limits asked for that the host did not enforce in full, by their field in Limits, such as "memory_bytes"; only on a server that was told to do what it can. Known
+   * once the job has ended.
+   *
+   * @generated from field: repeated string unenforced = 16;
+   */
+  unenforced: string[];
+
+  /**
    * When the submission became durable.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 20;
@@ -287,7 +431,7 @@ export type Job = Message<"worker.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_worker_v1_job, 3);
+  messageDesc(file_worker_v1_job, 5);
 
 /**
  * Where a job is in its life. COMPLETED, STOPPED, FAILED and LOST are final.
@@ -433,6 +577,13 @@ export const EndReason = {
    * @generated from enum value: END_REASON_LOST = 9;
    */
   LOST: 9,
+
+  /**
+   * STOPPED: the job's memory limit was reached and the kernel killed a process of it.
+   *
+   * @generated from enum value: END_REASON_OUT_OF_MEMORY = 10;
+   */
+  OUT_OF_MEMORY: 10,
 } as const;
 
 /**
@@ -488,4 +639,87 @@ export type OutputLimitAction = (typeof OutputLimitAction)[keyof typeof OutputLi
  */
 export const OutputLimitActionSchema: GenEnum<OutputLimitAction> = /*@__PURE__*/
   enumDesc(file_worker_v1_job, 2);
+
+/**
+ * How far a job is kept from the host.
+ *
+ * @generated from enum worker.v1.IsolationMode
+ */
+export const IsolationMode = {
+  /**
+   * The server's default.
+   *
+   * @generated from enum value: ISOLATION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its own user, process, mount, IPC, host name, cgroup and network namespaces; a read-only root with the host's programs and nothing of its data; /tmp, /dev, /proc and
+   * /run of its own; /workspace, writable, its HOME and default cwd, gone with the job; no privileges, and no way to gain any.
+   *
+   * @generated from enum value: ISOLATION_MODE_SANDBOX = 1;
+   */
+  SANDBOX: 1,
+
+  /**
+   * It sees the host, in a session of its own.
+   *
+   * @generated from enum value: ISOLATION_MODE_HOST = 2;
+   */
+  HOST: 2,
+} as const;
+
+/**
+ * How far a job is kept from the host.
+ *
+ * @generated from enum worker.v1.IsolationMode
+ */
+export type IsolationMode = (typeof IsolationMode)[keyof typeof IsolationMode] | UnknownEnum;
+
+/**
+ * Describes the enum worker.v1.IsolationMode.
+ */
+export const IsolationModeSchema: GenEnum<IsolationMode> = /*@__PURE__*/
+  enumDesc(file_worker_v1_job, 3);
+
+/**
+ * What a sandbox reaches.
+ *
+ * @generated from enum worker.v1.NetworkMode
+ */
+export const NetworkMode = {
+  /**
+   * The server's default.
+   *
+   * @generated from enum value: NETWORK_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A loopback of its own and nothing else.
+   *
+   * @generated from enum value: NETWORK_MODE_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * The host's network.
+   *
+   * @generated from enum value: NETWORK_MODE_HOST = 2;
+   */
+  HOST: 2,
+} as const;
+
+/**
+ * What a sandbox reaches.
+ *
+ * @generated from enum worker.v1.NetworkMode
+ */
+export type NetworkMode = (typeof NetworkMode)[keyof typeof NetworkMode] | UnknownEnum;
+
+/**
+ * Describes the enum worker.v1.NetworkMode.
+ */
+export const NetworkModeSchema: GenEnum<NetworkMode> = /*@__PURE__*/
+  enumDesc(file_worker_v1_job, 4);
 

@@ -8,7 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Job, JobState, Limits } from "./job_pb.ts";
+import type { Bind, Isolation, IsolationMode, Job, JobState, Limits, NetworkMode } from "./job_pb.ts";
 import { file_worker_v1_job } from "./job_pb.ts";
 import type { StreamOutputRequestSchema, StreamOutputResponseSchema } from "./output_pb.ts";
 import { file_worker_v1_output } from "./output_pb.ts";
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file worker/v1/job_service.proto.
  */
 export const file_worker_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("Cht3b3JrZXIvdjEvam9iX3NlcnZpY2UucHJvdG8SCXdvcmtlci52MSKrAgoQU3VibWl0Sm9iUmVxdWVzdBIMCgRhcmd2GAEgAygJEjEKA2VudhgCIAMoCzIkLndvcmtlci52MS5TdWJtaXRKb2JSZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgDIAEoCRIhCgZsaW1pdHMYByABKAsyES53b3JrZXIudjEuTGltaXRzEjcKBmxhYmVscxgJIAMoCzInLndvcmtlci52MS5TdWJtaXRKb2JSZXF1ZXN0LkxhYmVsc0VudHJ5EhIKCnJlcXVlc3RfaWQYCiABKAkaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkIKEVN1Ym1pdEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLndvcmtlci52MS5Kb2ISEAoIZXhpc3RpbmcYAiABKAgiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSItCg5HZXRKb2JSZXNwb25zZRIbCgNqb2IYASABKAsyDi53b3JrZXIudjEuSm9iIl4KD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIkCgZmaWx0ZXIYAyABKAsyFC53b3JrZXIudjEuSm9iRmlsdGVyIpEBCglKb2JGaWx0ZXISIwoGc3RhdGVzGAEgAygOMhMud29ya2VyLnYxLkpvYlN0YXRlEjAKBmxhYmVscxgCIAMoCzIgLndvcmtlci52MS5Kb2JGaWx0ZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJChBMaXN0Sm9ic1Jlc3BvbnNlEhwKBGpvYnMYASADKAsyDi53b3JrZXIudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJICg5XYWl0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCRIqCgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIj0KD1dhaXRKb2JSZXNwb25zZRIbCgNqb2IYASABKAsyDi53b3JrZXIudjEuSm9iEg0KBWVuZGVkGAIgASgIIlYKDlN0b3BKb2JSZXF1ZXN0EgoKAmlkGAEgASgJEigKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnNpZ25hbBgDIAEoCSJGCg9TdG9wSm9iUmVzcG9uc2USGwoDam9iGAEgASgLMg4ud29ya2VyLnYxLkpvYhIWCg5zdXJ2aXZpbmdfcGlkcxgCIAMoBSIuChBTaWduYWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNpZ25hbBgCIAEoCSIwChFTaWduYWxKb2JSZXNwb25zZRIbCgNqb2IYASABKAsyDi53b3JrZXIudjEuSm9iIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0Iu8BChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSDwoHbWV0aG9kcxgDIAMoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgxjYXBhYmlsaXRpZXMYBSADKAsyFS53b3JrZXIudjEuQ2FwYWJpbGl0eRIpCg5kZWZhdWx0X2xpbWl0cxgGIAEoCzIRLndvcmtlci52MS5MaW1pdHMSGQoRbWF4X21lc3NhZ2VfYnl0ZXMYByABKAMiPQoKQ2FwYWJpbGl0eRIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIOCgZkZXRhaWwYAyABKAkyywQKCkpvYlNlcnZpY2USRgoJU3VibWl0Sm9iEhsud29ya2VyLnYxLlN1Ym1pdEpvYlJlcXVlc3QaHC53b3JrZXIudjEuU3VibWl0Sm9iUmVzcG9uc2USPQoGR2V0Sm9iEhgud29ya2VyLnYxLkdldEpvYlJlcXVlc3QaGS53b3JrZXIudjEuR2V0Sm9iUmVzcG9uc2USQwoITGlzdEpvYnMSGi53b3JrZXIudjEuTGlzdEpvYnNSZXF1ZXN0Ghsud29ya2VyLnYxLkxpc3RKb2JzUmVzcG9uc2USQAoHV2FpdEpvYhIZLndvcmtlci52MS5XYWl0Sm9iUmVxdWVzdBoaLndvcmtlci52MS5XYWl0Sm9iUmVzcG9uc2USQAoHU3RvcEpvYhIZLndvcmtlci52MS5TdG9wSm9iUmVxdWVzdBoaLndvcmtlci52MS5TdG9wSm9iUmVzcG9uc2USRgoJU2lnbmFsSm9iEhsud29ya2VyLnYxLlNpZ25hbEpvYlJlcXVlc3QaHC53b3JrZXIudjEuU2lnbmFsSm9iUmVzcG9uc2USUQoMU3RyZWFtT3V0cHV0Eh4ud29ya2VyLnYxLlN0cmVhbU91dHB1dFJlcXVlc3QaHy53b3JrZXIudjEuU3RyZWFtT3V0cHV0UmVzcG9uc2UwARJSCg1HZXRTZXJ2ZXJJbmZvEh8ud29ya2VyLnYxLkdldFNlcnZlckluZm9SZXF1ZXN0GiAud29ya2VyLnYxLkdldFNlcnZlckluZm9SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_worker_v1_job, file_worker_v1_output]);
+  fileDesc("Cht3b3JrZXIvdjEvam9iX3NlcnZpY2UucHJvdG8SCXdvcmtlci52MSLUAgoQU3VibWl0Sm9iUmVxdWVzdBIMCgRhcmd2GAEgAygJEjEKA2VudhgCIAMoCzIkLndvcmtlci52MS5TdWJtaXRKb2JSZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgDIAEoCRIhCgZsaW1pdHMYByABKAsyES53b3JrZXIudjEuTGltaXRzEicKCWlzb2xhdGlvbhgIIAEoCzIULndvcmtlci52MS5Jc29sYXRpb24SNwoGbGFiZWxzGAkgAygLMicud29ya2VyLnYxLlN1Ym1pdEpvYlJlcXVlc3QuTGFiZWxzRW50cnkSEgoKcmVxdWVzdF9pZBgKIAEoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoRU3VibWl0Sm9iUmVzcG9uc2USGwoDam9iGAEgASgLMg4ud29ya2VyLnYxLkpvYhIQCghleGlzdGluZxgCIAEoCCIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIi0KDkdldEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLndvcmtlci52MS5Kb2IiXgoPTGlzdEpvYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEiQKBmZpbHRlchgDIAEoCzIULndvcmtlci52MS5Kb2JGaWx0ZXIikQEKCUpvYkZpbHRlchIjCgZzdGF0ZXMYASADKA4yEy53b3JrZXIudjEuSm9iU3RhdGUSMAoGbGFiZWxzGAIgAygLMiAud29ya2VyLnYxLkpvYkZpbHRlci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkkKEExpc3RKb2JzUmVzcG9uc2USHAoEam9icxgBIAMoCzIOLndvcmtlci52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKDldhaXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJEioKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iPQoPV2FpdEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLndvcmtlci52MS5Kb2ISDQoFZW5kZWQYAiABKAgiVgoOU3RvcEpvYlJlcXVlc3QSCgoCaWQYASABKAkSKAoFZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc2lnbmFsGAMgASgJIkYKD1N0b3BKb2JSZXNwb25zZRIbCgNqb2IYASABKAsyDi53b3JrZXIudjEuSm9iEhYKDnN1cnZpdmluZ19waWRzGAIgAygFIi4KEFNpZ25hbEpvYlJlcXVlc3QSCgoCaWQYASABKAkSDgoGc2lnbmFsGAIgASgJIjAKEVNpZ25hbEpvYlJlc3BvbnNlEhsKA2pvYhgBIAEoCzIOLndvcmtlci52MS5Kb2IiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QimAMKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhEKCXByaW5jaXBhbBgCIAEoCRIPCgdtZXRob2RzGAMgAygJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKDGNhcGFiaWxpdGllcxgFIAMoCzIVLndvcmtlci52MS5DYXBhYmlsaXR5EikKDmRlZmF1bHRfbGltaXRzGAYgASgLMhEud29ya2VyLnYxLkxpbWl0cxIZChFtYXhfbWVzc2FnZV9ieXRlcxgHIAEoAxIlCgptYXhfbGltaXRzGAggASgLMhEud29ya2VyLnYxLkxpbWl0cxIxCg9pc29sYXRpb25fbW9kZXMYCSADKA4yGC53b3JrZXIudjEuSXNvbGF0aW9uTW9kZRItCg1uZXR3b3JrX21vZGVzGAogAygOMhYud29ya2VyLnYxLk5ldHdvcmtNb2RlEh4KBWJpbmRzGAsgAygLMg8ud29ya2VyLnYxLkJpbmQiSwoKQ2FwYWJpbGl0eRIMCgRuYW1lGAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoCBIOCgZkZXRhaWwYAyABKAkSDAoEY3VyZRgEIAEoCTLLBAoKSm9iU2VydmljZRJGCglTdWJtaXRKb2ISGy53b3JrZXIudjEuU3VibWl0Sm9iUmVxdWVzdBocLndvcmtlci52MS5TdWJtaXRKb2JSZXNwb25zZRI9CgZHZXRKb2ISGC53b3JrZXIudjEuR2V0Sm9iUmVxdWVzdBoZLndvcmtlci52MS5HZXRKb2JSZXNwb25zZRJDCghMaXN0Sm9icxIaLndvcmtlci52MS5MaXN0Sm9ic1JlcXVlc3QaGy53b3JrZXIudjEuTGlzdEpvYnNSZXNwb25zZRJACgdXYWl0Sm9iEhkud29ya2VyLnYxLldhaXRKb2JSZXF1ZXN0Ghoud29ya2VyLnYxLldhaXRKb2JSZXNwb25zZRJACgdTdG9wSm9iEhkud29ya2VyLnYxLlN0b3BKb2JSZXF1ZXN0Ghoud29ya2VyLnYxLlN0b3BKb2JSZXNwb25zZRJGCglTaWduYWxKb2ISGy53b3JrZXIudjEuU2lnbmFsSm9iUmVxdWVzdBocLndvcmtlci52MS5TaWduYWxKb2JSZXNwb25zZRJRCgxTdHJlYW1PdXRwdXQSHi53b3JrZXIudjEuU3RyZWFtT3V0cHV0UmVxdWVzdBofLndvcmtlci52MS5TdHJlYW1PdXRwdXRSZXNwb25zZTABElIKDUdldFNlcnZlckluZm8SHy53b3JrZXIudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaIC53b3JrZXIudjEuR2V0U2VydmVySW5mb1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_worker_v1_job, file_worker_v1_output]);
 
 /**
  * A job to run.
@@ -43,7 +43,7 @@ export type SubmitJobRequest = Message<"worker.v1.SubmitJobRequest"> & {
   env: { [key: string]: string };
 
   /**
-   * The working directory: absolute. Empty: the home directory of the user the job runs as, or "/" when there is none.
+   * The working directory: absolute. Empty: /workspace in a sandbox, else the home directory of the user the job runs as, or "/" when there is none.
    *
    * @generated from field: string cwd = 3;
    */
@@ -55,6 +55,13 @@ export type SubmitJobRequest = Message<"worker.v1.SubmitJobRequest"> & {
    * @generated from field: worker.v1.Limits limits = 7;
    */
   limits?: Limits | undefined;
+
+  /**
+   * How far it is kept from the host. Unset: as the server does by default.
+   *
+   * @generated from field: worker.v1.Isolation isolation = 8;
+   */
+  isolation?: Isolation | undefined;
 
   /**
    * For the submitter's own use and for filters of ListJobs. At most 64; keys of 1 to 63 of a-z A-Z 0-9 . _ / -, values of at most 255 bytes.
@@ -476,6 +483,34 @@ export type GetServerInfoResponse = Message<"worker.v1.GetServerInfoResponse"> &
    * @generated from field: int64 max_message_bytes = 7;
    */
   maxMessageBytes: bigint;
+
+  /**
+   * The most a job may ask for. A field that is not set has no ceiling.
+   *
+   * @generated from field: worker.v1.Limits max_limits = 8;
+   */
+  maxLimits?: Limits | undefined;
+
+  /**
+   * The kinds of isolation a job may ask for, the default first.
+   *
+   * @generated from field: repeated worker.v1.IsolationMode isolation_modes = 9;
+   */
+  isolationModes: IsolationMode[];
+
+  /**
+   * What a sandbox may reach, the default first.
+   *
+   * @generated from field: repeated worker.v1.NetworkMode network_modes = 10;
+   */
+  networkModes: NetworkMode[];
+
+  /**
+   * The paths of the host that a sandbox may ask for, each with everything below it; target is where it appears unless asked for elsewhere.
+   *
+   * @generated from field: repeated worker.v1.Bind binds = 11;
+   */
+  binds: Bind[];
 };
 
 /**
@@ -511,6 +546,13 @@ export type Capability = Message<"worker.v1.Capability"> & {
    * @generated from field: string detail = 3;
    */
   detail: string;
+
+  /**
+   * What an administrator can do about it: a command, or a line of configuration. Empty when it is available, or when nothing helps.
+   *
+   * @generated from field: string cure = 4;
+   */
+  cure: string;
 };
 
 /**

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file worker/supervisor/v1/launcher.proto.
  */
 export const file_worker_supervisor_v1_launcher: GenFile = /*@__PURE__*/
-  fileDesc("CiN3b3JrZXIvc3VwZXJ2aXNvci92MS9sYXVuY2hlci5wcm90bxIUd29ya2VyLnN1cGVydmlzb3IudjEiXgoPTGF1bmNoZXJSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEi4KBmxhdW5jaBgCIAEoCzIcLndvcmtlci5zdXBlcnZpc29yLnYxLkxhdW5jaEgAQgkKB3JlcXVlc3Qi0gEKEExhdW5jaGVyUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSNAoFaGVsbG8YAiABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hlckhlbGxvSAASMgoIbGF1bmNoZWQYAyABKAsyHi53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hlZEgAEjYKB3JlZnVzZWQYBCABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hSZWZ1c2VkSABCCgoIcmVzcG9uc2UiRwoNTGF1bmNoZXJIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg8KB3JlbGVhc2UYAiABKAkSCwoDcGlkGAMgASgFIrkBCgZMYXVuY2gSDgoGam9iX2lkGAEgASgJEgwKBGFyZ3YYAiADKAwSCwoDZW52GAMgAygMEgsKA2N3ZBgEIAEoDBIUCgx3YWxsX3RpbWVfbXMYBSABKAQSFAoMb3V0cHV0X2J5dGVzGAYgASgEEjkKDW91dHB1dF9hY3Rpb24YByABKA4yIi53b3JrZXIuc3VwZXJ2aXNvci52MS5PdXRwdXRBY3Rpb24SEAoIZHJhaW5fbXMYCCABKAQiHAoITGF1bmNoZWQSEAoIc2hpbV9waWQYASABKAUicwoNTGF1bmNoUmVmdXNlZBIzCgZyZWFzb24YASABKA4yIy53b3JrZXIuc3VwZXJ2aXNvci52MS5SZWZ1c2FsUmVhc29uEg0KBWVycm5vGAIgASgFEg0KBXN0YWdlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkqYQoMT3V0cHV0QWN0aW9uEh0KGU9VVFBVVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIaChZPVVRQVVRfQUNUSU9OX1RSVU5DQVRFEAESFgoST1VUUFVUX0FDVElPTl9TVE9QEAIqgQEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIZChVSRUZVU0FMX1JFQVNPTl9FWElTVFMQARIaChZSRUZVU0FMX1JFQVNPTl9JTlZBTElEEAISGQoVUkVGVVNBTF9SRUFTT05fU1lTVEVNEANiBnByb3RvMw");
+  fileDesc("CiN3b3JrZXIvc3VwZXJ2aXNvci92MS9sYXVuY2hlci5wcm90bxIUd29ya2VyLnN1cGVydmlzb3IudjEiXgoPTGF1bmNoZXJSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEi4KBmxhdW5jaBgCIAEoCzIcLndvcmtlci5zdXBlcnZpc29yLnYxLkxhdW5jaEgAQgkKB3JlcXVlc3Qi0gEKEExhdW5jaGVyUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSNAoFaGVsbG8YAiABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hlckhlbGxvSAASMgoIbGF1bmNoZWQYAyABKAsyHi53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hlZEgAEjYKB3JlZnVzZWQYBCABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5MYXVuY2hSZWZ1c2VkSABCCgoIcmVzcG9uc2UicQoNTGF1bmNoZXJIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg8KB3JlbGVhc2UYAiABKAkSCwoDcGlkGAMgASgFEigKBGhvc3QYBCABKAsyGi53b3JrZXIuc3VwZXJ2aXNvci52MS5Ib3N0ItoCCgRIb3N0Ei4KB3NhbmRib3gYASABKAsyHS53b3JrZXIuc3VwZXJ2aXNvci52MS5BdHRlbXB0EjgKEW5ldHdvcmtfbmFtZXNwYWNlGAIgASgLMh0ud29ya2VyLnN1cGVydmlzb3IudjEuQXR0ZW1wdBIuCgdzZWNjb21wGAMgASgLMh0ud29ya2VyLnN1cGVydmlzb3IudjEuQXR0ZW1wdBIUCgxsYW5kbG9ja19hYmkYBCABKA0SNQoLY29udHJvbGxlcnMYBSADKAsyIC53b3JrZXIuc3VwZXJ2aXNvci52MS5Db250cm9sbGVyEi8KCG93bl91aWRzGAYgASgLMh0ud29ya2VyLnN1cGVydmlzb3IudjEuQXR0ZW1wdBIUCgxtZW1vcnlfYnl0ZXMYByABKAQSDAoEY3B1cxgIIAEoDRIWCg5rZXJuZWxfcmVsZWFzZRgJIAEoCSI1CgdBdHRlbXB0EgwKBGRvbmUYASABKAgSDQoFc3RhZ2UYAiABKAkSDQoFZXJybm8YAyABKAUiSAoKQ29udHJvbGxlchIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDAoEcGF0aBgDIAEoCRINCgVlcnJubxgEIAEoBSLRAgoGTGF1bmNoEg4KBmpvYl9pZBgBIAEoCRIMCgRhcmd2GAIgAygMEgsKA2VudhgDIAMoDBILCgNjd2QYBCABKAwSFAoMd2FsbF90aW1lX21zGAUgASgEEhQKDG91dHB1dF9ieXRlcxgGIAEoBBI5Cg1vdXRwdXRfYWN0aW9uGAcgASgOMiIud29ya2VyLnN1cGVydmlzb3IudjEuT3V0cHV0QWN0aW9uEhAKCGRyYWluX21zGAggASgEEjAKCGlkZW50aXR5GAkgASgLMh4ud29ya2VyLnN1cGVydmlzb3IudjEuSWRlbnRpdHkSNAoGbGltaXRzGAogASgLMiQud29ya2VyLnN1cGVydmlzb3IudjEuUmVzb3VyY2VMaW1pdHMSLgoHc2FuZGJveBgLIAEoCzIdLndvcmtlci5zdXBlcnZpc29yLnYxLlNhbmRib3giTAoISWRlbnRpdHkSDQoDb3duGAEgASgISAASKgoEdXNlchgCIAEoCzIaLndvcmtlci5zdXBlcnZpc29yLnYxLlVzZXJIAEIFCgN3aG8iMAoEVXNlchILCgN1aWQYASABKA0SCwoDZ2lkGAIgASgNEg4KBmdyb3VwcxgDIAMoDSLoAQoOUmVzb3VyY2VMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEhEKCXByb2Nlc3NlcxgCIAEoBBISCgpjcHVfd2VpZ2h0GAMgASgNEhIKCmNwdV9taWxsaXMYBCABKA0SEgoKb3Blbl9maWxlcxgFIAEoBBIXCg9maWxlX3NpemVfYnl0ZXMYBiABKAQSIAoYaW9fcmVhZF9ieXRlc19wZXJfc2Vjb25kGAcgASgEEiEKGWlvX3dyaXRlX2J5dGVzX3Blcl9zZWNvbmQYCCABKAQSEwoLYmVzdF9lZmZvcnQYCSABKAgiZAoHU2FuZGJveBIuCgduZXR3b3JrGAEgASgOMh0ud29ya2VyLnN1cGVydmlzb3IudjEuTmV0d29yaxIpCgViaW5kcxgCIAMoCzIaLndvcmtlci5zdXBlcnZpc29yLnYxLkJpbmQiRAoEQmluZBIMCgRyb290GAEgASgMEgwKBHBhdGgYAiABKAwSDgoGdGFyZ2V0GAMgASgMEhAKCHdyaXRhYmxlGAQgASgIIhwKCExhdW5jaGVkEhAKCHNoaW1fcGlkGAEgASgFInMKDUxhdW5jaFJlZnVzZWQSMwoGcmVhc29uGAEgASgOMiMud29ya2VyLnN1cGVydmlzb3IudjEuUmVmdXNhbFJlYXNvbhINCgVlcnJubxgCIAEoBRINCgVzdGFnZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgJKkYKB05ldHdvcmsSFwoTTkVUV09SS19VTlNQRUNJRklFRBAAEhAKDE5FVFdPUktfTk9ORRABEhAKDE5FVFdPUktfSE9TVBACKmEKDE91dHB1dEFjdGlvbhIdChlPVVRQVVRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGgoWT1VUUFVUX0FDVElPTl9UUlVOQ0FURRABEhYKEk9VVFBVVF9BQ1RJT05fU1RPUBACKoEBCg1SZWZ1c2FsUmVhc29uEh4KGlJFRlVTQUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASGQoVUkVGVVNBTF9SRUFTT05fRVhJU1RTEAESGgoWUkVGVVNBTF9SRUFTT05fSU5WQUxJRBACEhkKFVJFRlVTQUxfUkVBU09OX1NZU1RFTRADYgZwcm90bzM");
 
 /**
  * From core to the launcher.
@@ -131,6 +131,13 @@ export type LauncherHello = Message<"worker.supervisor.v1.LauncherHello"> & {
    * @generated from field: int32 pid = 3;
    */
   pid: number;
+
+  /**
+   * What the host lets it enforce.
+   *
+   * @generated from field: worker.supervisor.v1.Host host = 4;
+   */
+  host?: Host | undefined;
 };
 
 /**
@@ -139,6 +146,160 @@ export type LauncherHello = Message<"worker.supervisor.v1.LauncherHello"> & {
  */
 export const LauncherHelloSchema: GenMessage<LauncherHello> = /*@__PURE__*/
   messageDesc(file_worker_supervisor_v1_launcher, 2);
+
+/**
+ * What the host lets this launcher enforce. Nothing here is guessed from versions: each was tried when the launcher started.
+ *
+ * @generated from message worker.supervisor.v1.Host
+ */
+export type Host = Message<"worker.supervisor.v1.Host"> & {
+  /**
+   * Making a sandbox: its template stands, and a process was enclosed in a copy of it.
+   *
+   * @generated from field: worker.supervisor.v1.Attempt sandbox = 1;
+   */
+  sandbox?: Attempt | undefined;
+
+  /**
+   * A network namespace for a sandbox.
+   *
+   * @generated from field: worker.supervisor.v1.Attempt network_namespace = 2;
+   */
+  networkNamespace?: Attempt | undefined;
+
+  /**
+   * A seccomp filter.
+   *
+   * @generated from field: worker.supervisor.v1.Attempt seccomp = 3;
+   */
+  seccomp?: Attempt | undefined;
+
+  /**
+   * The version of landlock's interface; 0: there is none.
+   *
+   * @generated from field: uint32 landlock_abi = 4;
+   */
+  landlockAbi: number;
+
+  /**
+   * What of cgroups can be used: each of "memory", "cpu", "pids", "io" and "kill" once.
+   *
+   * @generated from field: repeated worker.supervisor.v1.Controller controllers = 5;
+   */
+  controllers: Controller[];
+
+  /**
+   * Giving each job a user id of its own.
+   *
+   * @generated from field: worker.supervisor.v1.Attempt own_uids = 6;
+   */
+  ownUids?: Attempt | undefined;
+
+  /**
+   * The host's memory, in bytes.
+   *
+   * @generated from field: uint64 memory_bytes = 7;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * The processors this launcher may use.
+   *
+   * @generated from field: uint32 cpus = 8;
+   */
+  cpus: number;
+
+  /**
+   * As uname(2) tells it.
+   *
+   * @generated from field: string kernel_release = 9;
+   */
+  kernelRelease: string;
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Host.
+ * Use `create(HostSchema)` to create a new message.
+ */
+export const HostSchema: GenMessage<Host> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 3);
+
+/**
+ * Something tried.
+ *
+ * @generated from message worker.supervisor.v1.Attempt
+ */
+export type Attempt = Message<"worker.supervisor.v1.Attempt"> & {
+  /**
+   * Whether it succeeded.
+   *
+   * @generated from field: bool done = 1;
+   */
+  done: boolean;
+
+  /**
+   * The step that failed, such as "unshare user" or "mount proc".
+   *
+   * @generated from field: string stage = 2;
+   */
+  stage: string;
+
+  /**
+   * The errno of the failed call; 0 where there was none.
+   *
+   * @generated from field: int32 errno = 3;
+   */
+  errno: number;
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Attempt.
+ * Use `create(AttemptSchema)` to create a new message.
+ */
+export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 4);
+
+/**
+ * One thing that cgroups enforce.
+ *
+ * @generated from message worker.supervisor.v1.Controller
+ */
+export type Controller = Message<"worker.supervisor.v1.Controller"> & {
+  /**
+   * "memory", "cpu", "pids", "io", or "kill".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The version of the hierarchy it is used in: 1 or 2; 0: it cannot be used.
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * The directory under which each job's own is made; empty when it cannot be used.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Why it cannot be used: the errno of the failed call; ENOENT where the host has no such controller.
+   *
+   * @generated from field: int32 errno = 4;
+   */
+  errno: number;
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Controller.
+ * Use `create(ControllerSchema)` to create a new message.
+ */
+export const ControllerSchema: GenMessage<Controller> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 5);
 
 /**
  * A job to start. Every value is complete: nothing is defaulted below this message.
@@ -201,6 +362,27 @@ export type Launch = Message<"worker.supervisor.v1.Launch"> & {
    * @generated from field: uint64 drain_ms = 8;
    */
   drainMs: bigint;
+
+  /**
+   * Whom the program runs as. Unset: the launcher's own user.
+   *
+   * @generated from field: worker.supervisor.v1.Identity identity = 9;
+   */
+  identity?: Identity | undefined;
+
+  /**
+   * What it may use beyond the time and output above.
+   *
+   * @generated from field: worker.supervisor.v1.ResourceLimits limits = 10;
+   */
+  limits?: ResourceLimits | undefined;
+
+  /**
+   * Encloses the job. Unset: it sees the host.
+   *
+   * @generated from field: worker.supervisor.v1.Sandbox sandbox = 11;
+   */
+  sandbox?: Sandbox | undefined;
 };
 
 /**
@@ -208,7 +390,226 @@ export type Launch = Message<"worker.supervisor.v1.Launch"> & {
  * Use `create(LaunchSchema)` to create a new message.
  */
 export const LaunchSchema: GenMessage<Launch> = /*@__PURE__*/
-  messageDesc(file_worker_supervisor_v1_launcher, 3);
+  messageDesc(file_worker_supervisor_v1_launcher, 6);
+
+/**
+ * Whom a program runs as. Only root may ask for anything.
+ *
+ * @generated from message worker.supervisor.v1.Identity
+ */
+export type Identity = Message<"worker.supervisor.v1.Identity"> & {
+  /**
+   * Either.
+   *
+   * @generated from oneof worker.supervisor.v1.Identity.who
+   */
+  who: {
+    /**
+     * A user id of the job's own, out of the launcher's range, leased until nothing of the job is left; the group of the same number, and no other.
+     *
+     * @generated from field: bool own = 1;
+     */
+    value: boolean;
+    case: "own";
+  } | {
+    /**
+     * This user.
+     *
+     * @generated from field: worker.supervisor.v1.User user = 2;
+     */
+    value: User;
+    case: "user";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Identity.
+ * Use `create(IdentitySchema)` to create a new message.
+ */
+export const IdentitySchema: GenMessage<Identity> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 7);
+
+/**
+ * A user of the host, resolved.
+ *
+ * @generated from message worker.supervisor.v1.User
+ */
+export type User = Message<"worker.supervisor.v1.User"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: uint32 uid = 1;
+   */
+  uid: number;
+
+  /**
+   * Its first group.
+   *
+   * @generated from field: uint32 gid = 2;
+   */
+  gid: number;
+
+  /**
+   * Its other groups.
+   *
+   * @generated from field: repeated uint32 groups = 3;
+   */
+  groups: number[];
+};
+
+/**
+ * Describes the message worker.supervisor.v1.User.
+ * Use `create(UserSchema)` to create a new message.
+ */
+export const UserSchema: GenMessage<User> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 8);
+
+/**
+ * What a job may use. 0: no limit.
+ *
+ * @generated from message worker.supervisor.v1.ResourceLimits
+ */
+export type ResourceLimits = Message<"worker.supervisor.v1.ResourceLimits"> & {
+  /**
+   * Memory of the whole tree, page cache and tmpfs included, in bytes. Swap is not given on top of it.
+   *
+   * @generated from field: uint64 memory_bytes = 1;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Processes and threads of the whole tree.
+   *
+   * @generated from field: uint64 processes = 2;
+   */
+  processes: bigint;
+
+  /**
+   * The share of CPU time beside others that want it: 1 to 10,000, where 100 is an ordinary job's.
+   *
+   * @generated from field: uint32 cpu_weight = 3;
+   */
+  cpuWeight: number;
+
+  /**
+   * CPU time per time, in thousandths of one processor.
+   *
+   * @generated from field: uint32 cpu_millis = 4;
+   */
+  cpuMillis: number;
+
+  /**
+   * Open files of each process.
+   *
+   * @generated from field: uint64 open_files = 5;
+   */
+  openFiles: bigint;
+
+  /**
+   * The longest file a process may write, in bytes.
+   *
+   * @generated from field: uint64 file_size_bytes = 6;
+   */
+  fileSizeBytes: bigint;
+
+  /**
+   * Bytes per second read from each block device.
+   *
+   * @generated from field: uint64 io_read_bytes_per_second = 7;
+   */
+  ioReadBytesPerSecond: bigint;
+
+  /**
+   * Bytes per second written to each block device.
+   *
+   * @generated from field: uint64 io_write_bytes_per_second = 8;
+   */
+  ioWriteBytesPerSecond: bigint;
+
+  /**
+   * What the host cannot enforce is applied as far as it goes (by rlimits of each process, or not at all) and named in the result, instead of failing the start.
+   *
+   * @generated from field: bool best_effort = 9;
+   */
+  bestEffort: boolean;
+};
+
+/**
+ * Describes the message worker.supervisor.v1.ResourceLimits.
+ * Use `create(ResourceLimitsSchema)` to create a new message.
+ */
+export const ResourceLimitsSchema: GenMessage<ResourceLimits> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 9);
+
+/**
+ * A job's own view of the host: namespaces of its own, a root built from an allow-list and read-only, /tmp, /dev, /proc and /run of its own, /workspace writable.
+ *
+ * @generated from message worker.supervisor.v1.Sandbox
+ */
+export type Sandbox = Message<"worker.supervisor.v1.Sandbox"> & {
+  /**
+   * What it reaches.
+   *
+   * @generated from field: worker.supervisor.v1.Network network = 1;
+   */
+  network: Network;
+
+  /**
+   * Paths of the host that it sees.
+   *
+   * @generated from field: repeated worker.supervisor.v1.Bind binds = 2;
+   */
+  binds: Bind[];
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Sandbox.
+ * Use `create(SandboxSchema)` to create a new message.
+ */
+export const SandboxSchema: GenMessage<Sandbox> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 10);
+
+/**
+ * A path of the host inside a sandbox.
+ *
+ * @generated from message worker.supervisor.v1.Bind
+ */
+export type Bind = Message<"worker.supervisor.v1.Bind"> & {
+  /**
+   * The directory or file that policy names, absolute.
+   *
+   * @generated from field: bytes root = 1;
+   */
+  root: Uint8Array;
+
+  /**
+   * Below it, without "..": no symbolic link in it is followed, so that nobody who may write there leads out of root. Empty: root itself.
+   *
+   * @generated from field: bytes path = 2;
+   */
+  path: Uint8Array;
+
+  /**
+   * Where it appears, absolute.
+   *
+   * @generated from field: bytes target = 3;
+   */
+  target: Uint8Array;
+
+  /**
+   * Whether it may be written.
+   *
+   * @generated from field: bool writable = 4;
+   */
+  writable: boolean;
+};
+
+/**
+ * Describes the message worker.supervisor.v1.Bind.
+ * Use `create(BindSchema)` to create a new message.
+ */
+export const BindSchema: GenMessage<Bind> = /*@__PURE__*/
+  messageDesc(file_worker_supervisor_v1_launcher, 11);
 
 /**
  * The job's directory is published and durable, and its shim listens.
@@ -229,7 +630,7 @@ export type Launched = Message<"worker.supervisor.v1.Launched"> & {
  * Use `create(LaunchedSchema)` to create a new message.
  */
 export const LaunchedSchema: GenMessage<Launched> = /*@__PURE__*/
-  messageDesc(file_worker_supervisor_v1_launcher, 4);
+  messageDesc(file_worker_supervisor_v1_launcher, 12);
 
 /**
  * No shim was started, and no program.
@@ -271,7 +672,48 @@ export type LaunchRefused = Message<"worker.supervisor.v1.LaunchRefused"> & {
  * Use `create(LaunchRefusedSchema)` to create a new message.
  */
 export const LaunchRefusedSchema: GenMessage<LaunchRefused> = /*@__PURE__*/
-  messageDesc(file_worker_supervisor_v1_launcher, 5);
+  messageDesc(file_worker_supervisor_v1_launcher, 13);
+
+/**
+ * What a sandbox reaches.
+ *
+ * @generated from enum worker.supervisor.v1.Network
+ */
+export const Network = {
+  /**
+   * As NONE.
+   *
+   * @generated from enum value: NETWORK_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A loopback of its own and nothing else.
+   *
+   * @generated from enum value: NETWORK_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * The host's network.
+   *
+   * @generated from enum value: NETWORK_HOST = 2;
+   */
+  HOST: 2,
+} as const;
+
+/**
+ * What a sandbox reaches.
+ *
+ * @generated from enum worker.supervisor.v1.Network
+ */
+export type Network = (typeof Network)[keyof typeof Network] | UnknownEnum;
+
+/**
+ * Describes the enum worker.supervisor.v1.Network.
+ */
+export const NetworkSchema: GenEnum<Network> = /*@__PURE__*/
+  enumDesc(file_worker_supervisor_v1_launcher, 0);
 
 /**
  * What happens when a job has written as much as it may.
@@ -312,7 +754,7 @@ export type OutputAction = (typeof OutputAction)[keyof typeof OutputAction] | Un
  * Describes the enum worker.supervisor.v1.OutputAction.
  */
 export const OutputActionSchema: GenEnum<OutputAction> = /*@__PURE__*/
-  enumDesc(file_worker_supervisor_v1_launcher, 0);
+  enumDesc(file_worker_supervisor_v1_launcher, 1);
 
 /**
  * Why no shim was started.
@@ -360,5 +802,5 @@ export type RefusalReason = (typeof RefusalReason)[keyof typeof RefusalReason] |
  * Describes the enum worker.supervisor.v1.RefusalReason.
  */
 export const RefusalReasonSchema: GenEnum<RefusalReason> = /*@__PURE__*/
-  enumDesc(file_worker_supervisor_v1_launcher, 1);
+  enumDesc(file_worker_supervisor_v1_launcher, 2);
 

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file worker/supervisor/v1/result.proto.
  */
 export const file_worker_supervisor_v1_result: GenFile = /*@__PURE__*/
-  fileDesc("CiF3b3JrZXIvc3VwZXJ2aXNvci92MS9yZXN1bHQucHJvdG8SFHdvcmtlci5zdXBlcnZpc29yLnYxIvUCCgZSZXN1bHQSDgoGam9iX2lkGAEgASgJEhMKCWV4aXRfY29kZRgCIAEoBUgAEhAKBnNpZ25hbBgDIAEoBUgAEjkKDHN0YXJ0X2ZhaWxlZBgEIAEoCzIhLndvcmtlci5zdXBlcnZpc29yLnYxLlN0YXJ0RmFpbGVkSAASLQoFY2F1c2UYBSABKA4yHi53b3JrZXIuc3VwZXJ2aXNvci52MS5FbmRDYXVzZRIUCgxyZXF1ZXN0ZWRfYnkYBiABKAkSFQoNc3RhcnRfdGltZV9ucxgHIAEoBBITCgtlbmRfdGltZV9ucxgIIAEoBBIUCgx3YWxsX3RpbWVfbnMYCSABKAQSMgoFdXNhZ2UYCiABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5SZXNvdXJjZVVzYWdlEjMKBm91dHB1dBgLIAEoCzIjLndvcmtlci5zdXBlcnZpc29yLnYxLk91dHB1dFN1bW1hcnlCCQoHb3V0Y29tZSI8CgtTdGFydEZhaWxlZBINCgVzdGFnZRgBIAEoCRINCgVlcnJubxgCIAEoBRIPCgdzdWJqZWN0GAMgASgMInkKDVJlc291cmNlVXNhZ2USDwoHdXNlcl91cxgBIAEoBBIRCglzeXN0ZW1fdXMYAiABKAQSGQoRcGVha19tZW1vcnlfYnl0ZXMYAyABKAQSEgoKcmVhZF9ieXRlcxgEIAEoBBIVCg13cml0dGVuX2J5dGVzGAUgASgEIoYBCg1PdXRwdXRTdW1tYXJ5EhAKCHByb2R1Y2VkGAEgASgEEhMKC2ZpbGVfbGVuZ3RoGAIgASgEEg4KBnNoYTI1NhgDIAEoDBIQCghjb21wbGV0ZRgEIAEoCBIsCglmaW5hbF9nYXAYBSABKAsyGS53b3JrZXIuc3VwZXJ2aXNvci52MS5HYXAicgoDR2FwEg4KBm9mZnNldBgBIAEoBBIUCgxzdGRvdXRfYnl0ZXMYAiABKAQSFAoMc3RkZXJyX2J5dGVzGAMgASgEEi8KBnJlYXNvbhgEIAEoDjIfLndvcmtlci5zdXBlcnZpc29yLnYxLkdhcFJlYXNvbiqQAQoIRW5kQ2F1c2USGQoVRU5EX0NBVVNFX1VOU1BFQ0lGSUVEEAASHAoYRU5EX0NBVVNFX1NUT1BfUkVRVUVTVEVEEAESFwoTRU5EX0NBVVNFX1RJTUVEX09VVBACEhoKFkVORF9DQVVTRV9PVVRQVVRfTElNSVQQAxIWChJFTkRfQ0FVU0VfU0hVVERPV04QBCphCglHYXBSZWFzb24SGgoWR0FQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0dBUF9SRUFTT05fT1VUUFVUX0xJTUlUEAESGwoXR0FQX1JFQVNPTl9XUklURV9GQUlMRUQQAmIGcHJvdG8z");
+  fileDesc("CiF3b3JrZXIvc3VwZXJ2aXNvci92MS9yZXN1bHQucHJvdG8SFHdvcmtlci5zdXBlcnZpc29yLnYxIokDCgZSZXN1bHQSDgoGam9iX2lkGAEgASgJEhMKCWV4aXRfY29kZRgCIAEoBUgAEhAKBnNpZ25hbBgDIAEoBUgAEjkKDHN0YXJ0X2ZhaWxlZBgEIAEoCzIhLndvcmtlci5zdXBlcnZpc29yLnYxLlN0YXJ0RmFpbGVkSAASLQoFY2F1c2UYBSABKA4yHi53b3JrZXIuc3VwZXJ2aXNvci52MS5FbmRDYXVzZRIUCgxyZXF1ZXN0ZWRfYnkYBiABKAkSFQoNc3RhcnRfdGltZV9ucxgHIAEoBBITCgtlbmRfdGltZV9ucxgIIAEoBBIUCgx3YWxsX3RpbWVfbnMYCSABKAQSMgoFdXNhZ2UYCiABKAsyIy53b3JrZXIuc3VwZXJ2aXNvci52MS5SZXNvdXJjZVVzYWdlEjMKBm91dHB1dBgLIAEoCzIjLndvcmtlci5zdXBlcnZpc29yLnYxLk91dHB1dFN1bW1hcnkSEgoKdW5lbmZvcmNlZBgMIAMoCUIJCgdvdXRjb21lIjwKC1N0YXJ0RmFpbGVkEg0KBXN0YWdlGAEgASgJEg0KBWVycm5vGAIgASgFEg8KB3N1YmplY3QYAyABKAwieQoNUmVzb3VyY2VVc2FnZRIPCgd1c2VyX3VzGAEgASgEEhEKCXN5c3RlbV91cxgCIAEoBBIZChFwZWFrX21lbW9yeV9ieXRlcxgDIAEoBBISCgpyZWFkX2J5dGVzGAQgASgEEhUKDXdyaXR0ZW5fYnl0ZXMYBSABKAQihgEKDU91dHB1dFN1bW1hcnkSEAoIcHJvZHVjZWQYASABKAQSEwoLZmlsZV9sZW5ndGgYAiABKAQSDgoGc2hhMjU2GAMgASgMEhAKCGNvbXBsZXRlGAQgASgIEiwKCWZpbmFsX2dhcBgFIAEoCzIZLndvcmtlci5zdXBlcnZpc29yLnYxLkdhcCJyCgNHYXASDgoGb2Zmc2V0GAEgASgEEhQKDHN0ZG91dF9ieXRlcxgCIAEoBBIUCgxzdGRlcnJfYnl0ZXMYAyABKAQSLwoGcmVhc29uGAQgASgOMh8ud29ya2VyLnN1cGVydmlzb3IudjEuR2FwUmVhc29uKq0BCghFbmRDYXVzZRIZChVFTkRfQ0FVU0VfVU5TUEVDSUZJRUQQABIcChhFTkRfQ0FVU0VfU1RPUF9SRVFVRVNURUQQARIXChNFTkRfQ0FVU0VfVElNRURfT1VUEAISGgoWRU5EX0NBVVNFX09VVFBVVF9MSU1JVBADEhYKEkVORF9DQVVTRV9TSFVURE9XThAEEhsKF0VORF9DQVVTRV9PVVRfT0ZfTUVNT1JZEAUqYQoJR2FwUmVhc29uEhoKFkdBUF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdHQVBfUkVBU09OX09VVFBVVF9MSU1JVBABEhsKF0dBUF9SRUFTT05fV1JJVEVfRkFJTEVEEAJiBnByb3RvMw");
 
 /**
  * How a job ended.
@@ -109,6 +109,13 @@ export type Result = Message<"worker.supervisor.v1.Result"> & {
    * @generated from field: worker.supervisor.v1.OutputSummary output = 11;
    */
   output?: OutputSummary | undefined;
+
+  /**
+   * Limits that were asked for and not enforced in full: fields of ResourceLimits, such as "memory_bytes". Only with best_effort.
+   *
+   * @generated from field: repeated string unenforced = 12;
+   */
+  unenforced: string[];
 };
 
 /**
@@ -125,7 +132,7 @@ export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
  */
 export type StartFailed = Message<"worker.supervisor.v1.StartFailed"> & {
   /**
-   * "prepare", "fork", "chdir" or "exec".
+   * "prepare", "cgroup" (making or joining it), "fork", "sandbox" (enclosing it), "bind" (a path of the host), "limits", "user" (becoming it), "chdir" or "exec".
    *
    * @generated from field: string stage = 1;
    */
@@ -139,7 +146,7 @@ export type StartFailed = Message<"worker.supervisor.v1.StartFailed"> & {
   errno: number;
 
   /**
-   * The program or the directory.
+   * The program, the directory, the path, or the limit.
    *
    * @generated from field: bytes subject = 3;
    */
@@ -154,7 +161,7 @@ export const StartFailedSchema: GenMessage<StartFailed> = /*@__PURE__*/
   messageDesc(file_worker_supervisor_v1_result, 1);
 
 /**
- * What a job used, over all of its processes that the shim reaped, as wait4 counts it.
+ * What a job used: as its cgroup counts it where it has one for that, else over all of its processes that were reaped, as wait4 counts it.
  *
  * @generated from message worker.supervisor.v1.ResourceUsage
  */
@@ -174,7 +181,7 @@ export type ResourceUsage = Message<"worker.supervisor.v1.ResourceUsage"> & {
   systemUs: bigint;
 
   /**
-   * Resident memory at the peak of the largest process, in bytes.
+   * Memory at the peak, in bytes: of the whole tree where a cgroup counts it, else resident memory of the largest process.
    *
    * @generated from field: uint64 peak_memory_bytes = 3;
    */
@@ -333,6 +340,13 @@ export const EndCause = {
    * @generated from enum value: END_CAUSE_SHUTDOWN = 4;
    */
   SHUTDOWN: 4,
+
+  /**
+   * The kernel killed a process of the job because the job's memory limit was reached.
+   *
+   * @generated from enum value: END_CAUSE_OUT_OF_MEMORY = 5;
+   */
+  OUT_OF_MEMORY: 5,
 } as const;
 
 /**
