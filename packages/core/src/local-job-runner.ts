@@ -21,10 +21,10 @@ import { capabilities } from './examine/capabilities.ts';
 import type { HostAbilities } from './examine/host-abilities.ts';
 import type { Surroundings } from './examine/surroundings.ts';
 import type { HostUser } from './isolate/run-as.ts';
-import type { IsolationMode } from './job/job-spec.ts';
 import { claimDirectory } from './launch/claim-directory.ts';
 import { LaunchGate } from './launch/launch-gate.ts';
-import type { LaunchAnswer, Launcher, LaunchIdentity } from './launch/launcher.ts';
+import { LaunchOrders } from './launch/launch-order.ts';
+import type { LaunchAnswer, Launcher } from './launch/launcher.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
 import type { OutputSource } from './output/output-source.ts';
@@ -35,8 +35,6 @@ import { listJobs } from './record/list-jobs.ts';
 import type { JobStore, StoredJob } from './record/job-store.ts';
 import { stopAll } from './stop/stop-all.ts';
 import { ANSWER_MS, resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
-import type { JobUser } from './submit/base-environment.ts';
-import { currentUser, jobEnvironment, OWN_UID_USER, SANDBOX_USER } from './submit/base-environment.ts';
 import { requestDigest } from './submit/request-digest.ts';
 import { resolveSubmission } from './submit/resolve-submission.ts';
 import type { Policy, SubmissionRules } from './submit/submission-rules.ts';
@@ -73,12 +71,13 @@ export class LocalJobRunner implements JobRunner {
   readonly #live = new Map<string, LiveJob>();
   readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
   readonly #closed = new AbortController();
-  readonly #ownUser = currentUser();
+  readonly #orders: LaunchOrders;
   #rules: { readonly for: HostAbilities; readonly rules: SubmissionRules } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#orders = new LaunchOrders(parts.policy, parts.runAs);
     this.#paths = new SocketPaths(parts.jobsDirectory);
     this.#ends = new EndRecorder({
       store: parts.store,
@@ -231,18 +230,7 @@ export class LocalJobRunner implements JobRunner {
     try {
       if (job.ending || this.#closing !== undefined) return;
       job.ordered = true;
-      const { id, spec } = job;
-      const user = this.#userOf(spec.isolation.mode);
-      const order = {
-        jobId: id,
-        argv: spec.argv,
-        env: jobEnvironment(spec.env, id, user),
-        cwd: spec.cwd === '' ? user.home : spec.cwd,
-        limits: spec.limits,
-        bestEffort: this.#parts.policy.bestEffort,
-        isolation: spec.isolation,
-        identity: this.#identity(),
-      };
+      const order = this.#orders.of(job);
       for (;;) {
         const answer = await this.#parts.launcher.launch(order);
         const fate = answer.kind === 'refused' ? this.#refused(job, answer) : 'started';
@@ -264,17 +252,6 @@ export class LocalJobRunner implements JobRunner {
     const { abilities } = launcher;
     if (this.#rules?.for !== abilities) this.#rules = { for: abilities, rules: submissionRules(policy, abilities, surroundings) };
     return this.#rules.rules;
-  }
-
-  #userOf(mode: IsolationMode): JobUser {
-    if (mode === 'sandbox') return SANDBOX_USER;
-    return this.#parts.policy.ownUids ? OWN_UID_USER : (this.#parts.runAs ?? this.#ownUser);
-  }
-
-  #identity(): LaunchIdentity {
-    const { policy, runAs } = this.#parts;
-    if (runAs !== undefined) return { kind: 'user', uid: runAs.uid, gid: runAs.gid, groups: runAs.groups };
-    return policy.ownUids ? { kind: 'own' } : { kind: 'launcher' };
   }
 
   /** Ends a job that no launcher could start, once it is certain that none has, or will. */

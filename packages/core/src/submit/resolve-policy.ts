@@ -21,8 +21,6 @@ export function resolvePolicy(
     throw invalidArgument('jobUids', 'must not be given: only root can give jobs user ids of their own');
   if (runAs !== undefined && jobUids !== undefined) throw invalidArgument('jobUids', 'must not be given with runAs, which all jobs run as');
   if (jobUids !== undefined) checkJobUids(jobUids, userFiles());
-  if (enforcement !== 'require' && enforcement !== 'best-effort')
-    throw invalidArgument('enforcement', "must be 'require' or 'best-effort'");
   const user = runAs === undefined ? undefined : findUser(runAs, userFiles());
   return {
     policy: {
@@ -36,7 +34,7 @@ export function resolvePolicy(
         1,
         Number.MAX_SAFE_INTEGER,
       ),
-      bestEffort: enforcement === 'best-effort',
+      bestEffort: choices([enforcement], ['require', 'best-effort'], 'enforcement').includes('best-effort'),
       cgroup: cgroup === 'auto' || cgroup === 'none' ? cgroup : normalPath(cgroup, 'cgroup'),
       ownUids: isRoot && user === undefined,
     },
