@@ -106,6 +106,7 @@ function parseRange(text: string): { first: number; last: number } {
 }
 
 function parseCgroup(text: string): string {
-  if (text !== 'auto' && text !== 'none' && !text.startsWith('/')) throw notUnderstood('cgroup', 'auto, none, or the absolute path of a cgroup', text);
+  if (text !== 'auto' && text !== 'none' && !text.startsWith('/'))
+    throw notUnderstood('cgroup', 'auto, none, or the absolute path of a cgroup', text);
   return text;
 }

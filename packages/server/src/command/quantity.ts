@@ -35,12 +35,16 @@ export const duration: Quantity = {
   parse: (text) => {
     if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
     let total = 0;
-    for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) total += Number(amount) * (times[unit] ?? Number.NaN);
+    for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+      total += Number(amount) * (times[unit] ?? Number.NaN);
     return whole(total);
   },
 };
 
-export const count: Quantity = { form: 'a whole number, 1 or more', parse: (text) => (/^\d+$/.test(text) ? whole(Number(text)) : undefined) };
+export const count: Quantity = {
+  form: 'a whole number, 1 or more',
+  parse: (text) => (/^\d+$/.test(text) ? whole(Number(text)) : undefined),
+};
 
 /** Thousandths of one processor. */
 export const processors: Quantity = {
