@@ -46,11 +46,11 @@ async function examineIn(stateDir: string, jobs: JobOptions): Promise<Examinatio
     return await examineWith(runner);
   } catch (error) {
     if (!(error instanceof CoreError)) throw error;
-    const problem = explainCore(error, stateDir);
-    if (problem instanceof UsageError) throw problem;
+    const explained = explainCore(error, stateDir);
+    if (explained instanceof UsageError) throw explained;
     // It cannot be opened as asked: opened with the least, it still tells what is missing.
     await using runner = await openJobRunner({ ...leastOf(jobs), stateDir });
-    return { capabilities: runner.capabilities(), trials: [], problem: problem.message };
+    return { capabilities: runner.capabilities(), trials: [], problem: error.message };
   }
 }
 
@@ -97,6 +97,6 @@ function reportOf({ capabilities, trials, problem }: Examination, enforced: bool
   );
   const verdict = enforced
     ? 'This host enforces what these flags ask for.'
-    : `This host does not enforce what these flags ask for${problem === undefined ? '' : `: ${problem}`}.`;
+    : `This host does not enforce what these flags ask for${problem === undefined ? '' : `: ${problem}`}`;
   return `${[...lines, '', ...tried, ...(tried.length === 0 ? [] : ['']), verdict].join('\n')}\n`;
 }
