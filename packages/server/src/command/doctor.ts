@@ -41,17 +41,20 @@ async function examine(stateDir: string | undefined, jobs: JobOptions): Promise<
 }
 
 async function examineIn(stateDir: string, jobs: JobOptions): Promise<Examination> {
-  try {
-    await using runner = await openJobRunner({ ...jobs, stateDir });
-    return await examineWith(runner);
-  } catch (error) {
-    if (!(error instanceof CoreError)) throw error;
-    const problem = explainCore(error, stateDir);
-    if (problem instanceof UsageError) throw problem;
-    // It cannot be opened as asked: opened with the least, it still tells what is missing.
-    await using runner = await openJobRunner({ ...leastOf(jobs), stateDir });
-    return { capabilities: runner.capabilities(), trials: [], problem: problem.message };
+  let problem: string | undefined;
+  // What cannot be opened as asked still tells what is missing when it is opened with less: with nothing that a host could lack at last.
+  for (const options of [jobs, ...lessThan(jobs)]) {
+    try {
+      await using runner = await openJobRunner({ ...options, stateDir });
+      return problem === undefined ? await examineWith(runner) : { capabilities: runner.capabilities(), trials: [], problem };
+    } catch (error) {
+      if (!(error instanceof CoreError)) throw error;
+      const explained = explainCore(error, stateDir);
+      if (explained instanceof UsageError) throw explained;
+      problem ??= error.message;
+    }
   }
+  throw new StartError(problem ?? 'nothing could be examined');
 }
 
 async function examineWith(runner: JobRunner): Promise<Examination> {
@@ -60,14 +63,10 @@ async function examineWith(runner: JobRunner): Promise<Examination> {
   return { capabilities: runner.capabilities(), trials };
 }
 
-/** Nothing that a host could lack. */
-function leastOf({ cgroup, jobUids }: JobOptions): JobOptions {
-  return {
-    isolation: { modes: ['host'] },
-    enforcement: 'best-effort',
-    ...(cgroup === undefined ? {} : { cgroup }),
-    ...(jobUids === undefined ? {} : { jobUids }),
-  };
+function lessThan({ cgroup, jobUids }: JobOptions): JobOptions[] {
+  const least: JobOptions = { isolation: { modes: ['host'] }, enforcement: 'best-effort', ...(cgroup === undefined ? {} : { cgroup }) };
+  const ownUids = { ...least, ...(jobUids === undefined ? {} : { jobUids }) };
+  return process.getuid?.() === 0 ? [ownUids, { ...least, runAs: '0' }] : [ownUids];
 }
 
 /** On the file system that the server would use, where that was said. */
@@ -97,6 +96,6 @@ function reportOf({ capabilities, trials, problem }: Examination, enforced: bool
   );
   const verdict = enforced
     ? 'This host enforces what these flags ask for.'
-    : `This host does not enforce what these flags ask for${problem === undefined ? '' : `: ${problem}`}.`;
+    : `This host does not enforce what these flags ask for${problem === undefined ? '' : `: ${problem}`}`;
   return `${[...lines, '', ...tried, ...(tried.length === 0 ? [] : ['']), verdict].join('\n')}\n`;
 }

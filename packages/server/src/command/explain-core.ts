@@ -20,7 +20,7 @@ export function explainCore(error: CoreError, stateDir: string): UsageError | St
   const { code, field, message } = error;
   const flag = flagsOfFields.find(([pattern]) => field !== undefined && pattern.test(field))?.[1];
   if (flag === undefined || field === undefined)
-    return new StartError(`the state directory ${stateDir} cannot be used: ${message}`, { cause: error });
+    return new StartError(`jobs cannot be run with the state directory ${stateDir}: ${message}`, { cause: error });
   const said = `${flag} ${message.startsWith(field) ? message.slice(field.length).trimStart() : `cannot be had: ${message}`}`;
   return code === 'invalid-argument' ? new UsageError(said, { cause: error }) : new StartError(said, { cause: error });
 }
