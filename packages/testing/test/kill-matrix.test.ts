@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import { EndReason, IsolationMode, JobState } from '@worker/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compile, eventually, follow, isAlive, Lifeline, processesOf, supervisorsOf, TestBed, within, type RunOptions } from '../src/index.ts';
+import { compile, eventually, isAlive, Lifeline, processesOf, supervisorsOf, TestBed, within, type RunOptions } from '../src/index.ts';
 
 // What the answer may take on the wire and on a busy machine, beside what the contract allows the kill.
 const WIRE_MS = 2_000;
@@ -49,7 +49,7 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, delegated = fal
   let quit: string;
   const cgroup = delegated ? Delegated.make(uid) : undefined;
   beforeAll(async () => {
-    bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), args, ...(cgroup === undefined ? {} : { cgroup: cgroup.path }) });
+    bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), args, isolation: 'host,sandbox', ...(cgroup === undefined ? {} : { cgroup: cgroup.path }) });
     program = await compile('hard-to-kill', bed.shared);
     quit = join(bed.shared, 'quit');
   });
@@ -99,7 +99,7 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, delegated = fal
       ...run,
       argv: [program, way],
       env: { LIFELINE: lifeline.path, QUIT: quit },
-      ...(run.isolation?.mode === IsolationMode.SANDBOX ? { isolation: { ...run.isolation, binds: [{ source: bed.shared, writable: true }] } } : {}),
+      ...(run === sandbox ? { isolation: { mode: IsolationMode.SANDBOX, binds: [{ source: bed.shared, writable: true }] } } : {}),
     });
     const looking = new AbortController();
     let said = '';
@@ -129,7 +129,7 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, delegated = fal
 test.runIf(asRoot)(
   "a job on the host as the server's own ordinary user that kills all that it may ends the server as well; the next one says LOST [RUN-4, KILL-7]",
   async () => {
-    await using bed = await TestBed.open({ ...ordinary, args: ['--cgroup', 'none'] });
+    await using bed = await TestBed.open({ ...ordinary, isolation: 'host', args: ['--cgroup', 'none'] });
     const program = await compile('hard-to-kill', bed.shared);
     using lifeline = new Lifeline(bed.path('lifeline'));
     const id = await bed.run('', { argv: [program, 'kill-all'], env: { LIFELINE: lifeline.path } }).catch(() => undefined);
