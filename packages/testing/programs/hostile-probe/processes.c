@@ -52,9 +52,19 @@ static void open_proc(pid_t pid, const char *name, int flags, struct outcome *ou
 }
 
 static void follow_fds(pid_t pid, struct outcome *out) {
-  char path[64];
+  char path[64], target[128];
+  int numbers = 0;
   snprintf(path, sizeof path, "/proc/%d/fd", pid);
-  list_directory(path, out);
+  DIR *directory = opendir(path);
+  if (directory == NULL) return say(out, REFUSED, "%s", strerrorname_np(errno));
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    if (!isdigit(entry->d_name[0])) continue;
+    numbers++;
+    // Neither what it is nor a descriptor of its own.
+    if (readlinkat(dirfd(directory), entry->d_name, target, sizeof target) >= 0) return say(out, HARM, "%s/%s is named", path, entry->d_name);
+    if (openat(dirfd(directory), entry->d_name, O_PATH) >= 0) return say(out, HARM, "%s/%s was opened", path, entry->d_name);
+  }
+  say(out, HARMLESS, "%d numbers, and nothing behind them", numbers);
 }
 
 static void signal_it(pid_t pid, struct outcome *out) { judge(out, kill(pid, 0)); }

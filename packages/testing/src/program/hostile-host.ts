@@ -15,7 +15,7 @@ export interface Attempt {
   readonly detail: string;
 }
 
-const canaryPlaces = ['/home', '/root', '/var', '/srv', '/opt', '/mnt', '/media', '/tmp', '/var/tmp', '/etc', '/run', '/dev/shm', '/usr/local'];
+const canaryPlaces = ['/home', '/root', '/var', '/srv', '/opt', '/mnt', '/media', '/tmp', '/var/tmp', '/etc', '/run', '/dev/shm'];
 
 /** Something to find in every corner of the host, somebody to reach on every way: what a job in a sandbox must not, and one on the host as root does. */
 export class HostileHost implements AsyncDisposable {
@@ -95,8 +95,7 @@ export class HostileHost implements AsyncDisposable {
       writeFileSync(path, this.marker, { mode: 0o644 });
       chmodSync(path, 0o644);
       this.#canaries.push(path);
-      // The host's own programs are a sandbox's to read; what is beside them on the host is not followed further.
-      if (place !== '/usr/local') this.#arguments.push(`canary:${place}=${path}`);
+      this.#arguments.push(`canary:${place}=${path}`);
     }
   }
 
