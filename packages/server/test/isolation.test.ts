@@ -64,7 +64,7 @@ describe('a job that asks for nothing', () => {
 describe('what a job asks for', () => {
   it('is given as far as policy goes: a bind, elsewhere and read-only [ISO-6]', async () => {
     const isolation = { binds: [{ source: join(shared, 'note'), target: '/mnt/note' }] };
-    const { job, output } = await ran('cat /mnt/note; echo x >/mnt/note 2>/dev/null || echo refused', { isolation });
+    const { job, output } = await ran('cat /mnt/note; (echo x >/mnt/note) 2>/dev/null || echo refused', { isolation });
     expect(job.isolation?.binds).toMatchObject([{ source: join(shared, 'note'), target: '/mnt/note', writable: false }]);
     expect(output).toMatch(/^from the host\nrefused\n$/);
   });
