@@ -17,6 +17,8 @@ interface Ground {
   readonly uid?: number;
   readonly args?: readonly string[];
   readonly run: RunOptions;
+  /** The capability that makes the ground what it is. */
+  readonly by?: 'kill.namespace' | 'kill.cgroup' | 'kill.own-uid';
   /** A cgroup of the server's own, handed to its user. */
   readonly delegated?: boolean;
   /** What would not end at the job: on the host it is the test's machine. */
@@ -32,24 +34,28 @@ const ordinary = asRoot ? { uid: 1_990_000_000 + (process.pid % 100_000) } : {};
 const grounds: readonly Ground[] = [
   ...(asRoot
     ? [
-        { name: 'root, in a sandbox', run: sandbox },
-        { name: 'root, in a cgroup', run: { ...host, limits: { processes: 5_000n } } },
-        { name: 'root, as a user of its own', run: host, args: ['--cgroup', 'none'] },
+        { name: 'root, in a sandbox', run: sandbox, by: 'kill.namespace' as const },
+        { name: 'root, in a cgroup', run: { ...host, limits: { processes: 5_000n } }, by: 'kill.cgroup' as const },
+        { name: 'root, as a user of its own', run: host, args: ['--cgroup', 'none'], by: 'kill.own-uid' as const },
         { name: 'root, with neither', run: host, args: ['--cgroup', 'none', '--run-as', 'root'], without: ['kill-init', 'kill-all'] as const },
       ]
     : []),
-  { name: 'an ordinary user, in a sandbox', ...ordinary, run: sandbox },
-  ...(asRoot ? [{ name: 'an ordinary user, in a cgroup', ...ordinary, run: host, delegated: true, without: ['kill-all'] as const }] : []),
+  { name: 'an ordinary user, in a sandbox', ...ordinary, run: sandbox, by: 'kill.namespace' },
+  ...(asRoot ? [{ name: 'an ordinary user, in a cgroup', ...ordinary, run: host, delegated: true, by: 'kill.cgroup' as const, without: ['kill-all'] as const }] : []),
   { name: 'an ordinary user, with neither', ...ordinary, run: host, args: ['--cgroup', 'none'], without: ['kill-all'] },
 ];
 
-describe.each(grounds)('a job of $name', ({ uid, args = [], run, delegated = false, without = [] }) => {
+describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated = false, without = [] }) => {
   let bed: TestBed;
   let program: string;
   let quit: string;
   const cgroup = delegated ? Delegated.make(uid) : undefined;
   beforeAll(async () => {
     bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), args, isolation: 'host,sandbox', ...(cgroup === undefined ? {} : { cgroup: cgroup.path }) });
+    const { capabilities } = await bed.owner.jobs.getServerInfo({});
+    const can = new Set(capabilities.filter(({ available }) => available).map(({ name }) => name));
+    if (by === undefined) expect([...can].filter((name) => name === 'kill.cgroup' || name === 'kill.own-uid')).toEqual([]);
+    else expect([...can], capabilities.find(({ name }) => name === by)?.detail).toContain(by);
     program = await compile('hard-to-kill', bed.shared);
     quit = join(bed.shared, 'quit');
   });
