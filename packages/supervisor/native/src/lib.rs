@@ -5,6 +5,7 @@
 pub mod guard;
 pub mod launcher;
 pub mod output;
+pub mod sandbox;
 pub mod shim;
 pub mod sweep;
 pub mod sys;

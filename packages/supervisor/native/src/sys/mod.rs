@@ -4,9 +4,13 @@
 
 pub mod clock;
 pub mod dir;
+pub mod enclosure;
 pub mod exec;
 pub mod fd;
+pub mod mount;
+pub mod namespace;
 pub mod poll;
+pub mod privilege;
 pub mod process;
 pub mod signal;
 pub mod socket;

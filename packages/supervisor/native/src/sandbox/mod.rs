@@ -1,0 +1,2 @@
+//! The sandbox: a job's own view of the host.
+pub mod filter;
