@@ -15,6 +15,7 @@ pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod title;
+pub mod tree;
 
 use std::io;
 
