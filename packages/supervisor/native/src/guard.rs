@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::launcher::{Order, refused, remove_one};
+use crate::sandbox::workspace;
 use crate::shim;
 use crate::sweep::{Outcome, Sweep};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
@@ -36,13 +37,17 @@ pub fn run(order: Order<'_>) -> ! {
         }
     };
     let maker_dir = CString::new(shim::starting_name(&order.launch.job_id, shim)).unwrap_or_default();
-    let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
+    let mut keep = vec![listener.as_raw_fd(), order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd()];
+    keep.extend(order.launch.sandbox.as_ref().map(|_| order.state.work.as_raw_fd()));
     // The handles of what is closed here are forgotten: this function never returns.
-    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), jobs, starting]);
+    let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         end_all();
         remove_leftovers(&order);
+        if order.launch.sandbox.is_some() {
+            workspace::remove(order.state.work.as_fd(), &order.launch.job_id);
+        }
     }
     process::exit_now(0);
 }
@@ -57,7 +62,11 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     process::set_subreaper().map_err(|error| ("subreaper", error))?;
     name(order, "guard");
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
-    let mut keep = [order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    if let (Some(_), Some(prepared)) = (&order.launch.sandbox, order.sandbox) {
+        keep.push(order.state.work.as_raw_fd());
+        keep.extend(prepared.handles());
+    }
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {

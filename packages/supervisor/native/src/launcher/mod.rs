@@ -1,5 +1,6 @@
 //! The launcher: reads requests from core, forks a guard and its shim for each, passes their answers on, and forgets them.
 
+mod ground;
 mod leftovers;
 mod start;
 mod state_dir;
@@ -10,6 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use prost::Message;
 
+pub use ground::Ground;
 pub use leftovers::remove_one;
 pub use start::{Order, refused};
 pub use state_dir::StateDir;
@@ -27,7 +29,7 @@ const MAX_STARTS: usize = 64;
 
 struct Launcher {
     core: OwnedFd,
-    state: StateDir,
+    ground: Ground,
     inbox: Inbox,
     outbox: Outbox,
     starts: Vec<Start>,
@@ -43,7 +45,8 @@ pub fn run(state_dir: &OsStr) -> Result<(), String> {
     become_launcher().map_err(|error| format!("cannot prepare: {error}"))?;
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
-    let mut launcher = Launcher { core, state, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
+    let ground = Ground::find(state);
+    let mut launcher = Launcher { core, ground, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();
     launcher.serve()
 }
@@ -67,7 +70,7 @@ fn become_launcher() -> std::io::Result<()> {
 
 impl Launcher {
     fn greet(&mut self) {
-        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid(), host: None };
+        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid(), host: Some(self.ground.host.clone()) };
         self.outbox.push(&LauncherResponse { sequence: 0, response: Some(launcher_response::Response::Hello(hello)) });
     }
 
@@ -106,7 +109,7 @@ impl Launcher {
     /// Passes on what the shims report of their starts.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
         for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
-            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &mut self.outbox) } else { Some(start) };
+            let goes_on = if polled.readable(first_start + index) { start.finish(&self.ground, &mut self.outbox) } else { Some(start) };
             self.starts.extend(goes_on);
         }
     }
@@ -122,7 +125,7 @@ impl Launcher {
                 self.outbox.push(&answer);
                 continue;
             };
-            match start::start(&self.state, request.sequence, launch) {
+            match start::start(&self.ground, request.sequence, launch) {
                 Ok(start) => self.starts.push(start),
                 Err(refusal) => self.outbox.push(&refusal),
             }

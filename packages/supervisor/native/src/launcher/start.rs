@@ -4,8 +4,9 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{StateDir, validate};
+use super::{Ground, StateDir, validate};
 use crate::guard;
+use crate::sandbox::Prepared;
 use crate::sys::process::{self, Fork};
 use crate::sys::{dir, errno, fd};
 use crate::wire::Outbox;
@@ -15,6 +16,8 @@ use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, la
 pub struct Order<'a> {
     /// The state directory's handles.
     pub state: &'a StateDir,
+    /// What sandboxes are made from; none where the host does not let us.
+    pub sandbox: Option<&'a Prepared>,
     /// Returned in the report.
     pub sequence: u64,
     /// The job.
@@ -36,15 +39,16 @@ pub struct Start {
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Checks a request and forks.
-pub fn start(state: &StateDir, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
+pub fn start(ground: &Ground, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
     validate::check(&launch).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
-    fork(state, sequence, launch, 1)
+    ground.can_enclose(&launch).map_err(|(errno, what)| Box::new(refused(sequence, RefusalReason::System, errno, "sandbox", &what)))?;
+    fork(ground, sequence, launch, 1)
 }
 
-fn fork(state: &StateDir, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
+fn fork(ground: &Ground, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
     let (report, write_end) = fd::pipe().map_err(|error| system(sequence, &error, "pipe"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
-        Fork::Child => guard::run(Order { state, sequence, launch, report: write_end }),
+        Fork::Child => guard::run(Order { state: &ground.state, sandbox: ground.sandbox.as_ref(), sequence, launch, report: write_end }),
         Fork::Parent(_) => Ok(Start { sequence, launch, report, attempts }),
     }
 }
@@ -56,7 +60,7 @@ impl Start {
     }
 
     /// Passes the report on; gives back a start that goes on.
-    pub fn finish(self, state: &StateDir, outbox: &mut Outbox) -> Option<Self> {
+    pub fn finish(self, ground: &Ground, outbox: &mut Outbox) -> Option<Self> {
         let mut buffer = [0; 1024];
         match fd::read(self.report.as_fd(), &mut buffer) {
             Ok(None) => Some(self),
@@ -64,18 +68,18 @@ impl Start {
                 outbox.push_framed(&buffer[..length]);
                 None
             }
-            _ => self.died(state).map_err(|answer| outbox.push(&answer)).ok(),
+            _ => self.died(ground).map_err(|answer| outbox.push(&answer)).ok(),
         }
     }
 
     /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the pipe to its end. When the directory exists all
     /// the same, the job counts as started; else nothing was, and it is tried again.
-    fn died(self, state: &StateDir) -> Result<Self, Box<LauncherResponse>> {
+    fn died(self, ground: &Ground) -> Result<Self, Box<LauncherResponse>> {
         let name = CString::new(self.launch.job_id.as_str()).unwrap_or_default();
-        match dir::open_dir_at(state.jobs.as_fd(), &name) {
+        match dir::open_dir_at(ground.state.jobs.as_fd(), &name) {
             Ok(_) => Err(Box::new(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
             // Where it cannot be told whether it exists, the attempt will tell.
-            Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
+            Err(_) if self.attempts < MAX_ATTEMPTS => fork(ground, self.sequence, self.launch, self.attempts + 1),
             Err(_) => Err(Box::new(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
         }
     }

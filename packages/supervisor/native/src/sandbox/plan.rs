@@ -45,6 +45,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whom the host sees.
+    #[must_use]
+    pub fn outer(&self) -> Option<&Outer> {
+        self.outer.as_ref()
+    }
+
     /// `None` when a path holds a NUL.
     #[must_use]
     pub fn new(launch: &Launch, outer: Option<Outer>) -> Option<Self> {

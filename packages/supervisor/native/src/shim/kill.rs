@@ -1,5 +1,6 @@
 //! Ends the job: asked to, out of time, over its limit, or because its program has ended.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::{Phase, Program, Shim};
@@ -95,6 +96,10 @@ impl Shim {
     pub(super) fn kill(&mut self) {
         self.grace_ends = None;
         self.phase = Phase::Killing(Killing::new());
+        if let Some(init) = &self.init {
+            // Its death ends all in its namespace, and tells us: the sweep looks after that.
+            let _ = process::signal_pidfd(init.as_fd(), libc::SIGKILL);
+        }
         self.sweep_on();
     }
 

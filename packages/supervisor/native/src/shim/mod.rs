@@ -3,6 +3,7 @@
 //! One thread, one loop: it waits for whatever may come next, and each file of this folder is one phase or one thing that can come.
 
 mod drain;
+mod enclosure;
 mod finish;
 mod kill;
 mod publish;
@@ -20,12 +21,14 @@ pub use publish::starting_name;
 
 use crate::launcher::Order;
 use crate::output::{Limit, Writer};
+use crate::sandbox::workspace;
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
 use crate::wire::encode;
 use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, StartFailed, launcher_response};
 use drain::Pipes;
+use enclosure::Subjects;
 use serve::Client;
 use std::time::Duration;
 
@@ -71,9 +74,10 @@ pub const UNFINISHED_RESULT: &CStr = c"result.tmp";
 
 struct Shim {
     job_id: String,
-    program_name: Vec<u8>,
-    cwd: Vec<u8>,
+    subjects: Subjects,
     dir: OwnedFd,
+    /// The init of the job's sandbox.
+    init: Option<OwnedFd>,
     listener: OwnedFd,
     children: OwnedFd,
     wall_time: Option<Duration>,
@@ -112,22 +116,33 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
     let Ok((dir, children)) = published else { process::exit_now(0) };
-    let Order { launch, report, .. } = order;
+    let Order { state, sandbox, launch, report, .. } = order;
     drop(report);
-    // The state directory is the launcher's; a shim needs only its job's.
-    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()]);
+    let prepared = sandbox.filter(|_| launch.sandbox.is_some());
+    // The state directory is the launcher's; a shim needs only its job's, and the workspace where it has one.
+    let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
+    if let Some(prepared) = prepared {
+        keep.push(state.work.as_raw_fd());
+        keep.extend(prepared.handles());
+    }
+    let _ = fd::close_all_but(&mut keep);
 
-    let start = start::start(&launch);
-    let (phase, program, forked_ns, pipes) = match start {
-        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
-        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
+    let subjects = Subjects::of(&launch);
+    let start = start::start(&launch, prepared, state.work.as_fd());
+    let (phase, program, forked_ns, pipes, init) = match start {
+        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes, begun.init),
+        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none(), None),
     };
+    let work = prepared.map(|prepared| {
+        prepared.handles().for_each(fd::close);
+        state.work.as_fd()
+    });
     let stop_at_limit = launch.output_action == i32::from(OutputAction::Stop);
     let mut shim = Shim {
         job_id: launch.job_id,
-        program_name: launch.argv.into_iter().next().unwrap_or_default(),
-        cwd: launch.cwd,
+        subjects,
         dir,
+        init,
         listener,
         children,
         wall_time: (launch.wall_time_ms > 0).then(|| Duration::from_millis(launch.wall_time_ms)),
@@ -148,6 +163,9 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
+    if let Some(work) = work {
+        workspace::remove(work, &shim.job_id);
+    }
     process::exit_now(0)
 }
 

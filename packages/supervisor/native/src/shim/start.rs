@@ -5,8 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::drain::Pipes;
+use super::enclosure::{Enclosed, Subjects, enclose, fork_failed, told_by_init};
 use super::stage::{Report, Stage};
 use super::start_failed;
+use crate::sandbox::Prepared;
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
@@ -25,6 +27,8 @@ pub struct Begun {
     /// Ends at the exec; tells of its failure before.
     pub exec: OwnedFd,
     pub pipes: Pipes,
+    /// The init of its sandbox.
+    pub init: Option<OwnedFd>,
 }
 
 /// Everything the new process needs, made before the fork.
@@ -35,19 +39,24 @@ struct Image {
     candidates: Vec<CString>,
 }
 
-/// Forks the program. Its exec goes on by itself: `read_exec` tells how it went.
-pub fn start(launch: &Launch) -> Result<Begun, StartFailed> {
+/// Forks the program, inside a sandbox when the job wants one. Its exec goes on by itself: `read_exec` tells how it went.
+pub fn start(launch: &Launch, prepared: Option<&Prepared>, work: BorrowedFd<'_>) -> Result<Begun, StartFailed> {
     let subject = &launch.argv[0];
     let prepare = |error: io::Error| start_failed("prepare", &error, subject);
     let image = Image::new(launch).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
-    let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
-    let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     let (exec, exec_end) = fd::pipe().map_err(prepare)?;
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
+    // Before the job's pipes: what its init does not have it need not close.
+    let enclosed = enclose(launch, prepared, work, exec_end.as_fd())?;
+    let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
+    let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
+    if let Some(enclosed) = &enclosed {
+        enclosed.give([stdout_end.as_fd(), stderr_end.as_fd()]).map_err(prepare)?;
+    }
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
-    match process::fork().map_err(|error| start_failed("fork", &error, subject))? {
-        Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes }),
-        Fork::Child => image.become_program(stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
+    match process::fork().map_err(|error| fork_failed(&error, told_by_init(exec.as_fd()), &Subjects::of(launch)))? {
+        Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes, init: enclosed.map(Enclosed::into_init) }),
+        Fork::Child => image.become_program(enclosed.as_ref(), stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
     }
 }
 
@@ -62,15 +71,11 @@ pub enum Exec {
 }
 
 /// Reads what the pipe of the exec tells.
-pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
+pub fn read_exec(exec: BorrowedFd<'_>, subjects: &Subjects) -> Exec {
     let mut bytes = [0; Report::LENGTH];
     match fd::read(exec, &mut bytes) {
         Ok(None) => Exec::UnderWay,
-        Ok(Some(Report::LENGTH)) => {
-            let report = Report::from_bytes(bytes);
-            let subject = if report.stage == Stage::Chdir { cwd } else { program };
-            Exec::Failed(StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.to_vec() })
-        }
+        Ok(Some(Report::LENGTH)) => Exec::Failed(subjects.failed(&Report::from_bytes(bytes))),
         // The end: the pipe closed with the exec, or with the death of the process, which its exit status then tells.
         Ok(Some(_)) | Err(_) => Exec::Done,
     }
@@ -88,8 +93,8 @@ impl Image {
     }
 
     /// In the new process. Standard input is /dev/null since the launcher; every other descriptor closes at the exec.
-    fn become_program(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
-        let failed = match self.try_become(stdout, stderr) {
+    fn become_program(&self, enclosed: Option<&Enclosed<'_>>, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
+        let failed = match self.try_become(enclosed, stdout, stderr) {
             Ok(error) => Report::new(Stage::Exec, &error),
             Err(failed) => failed,
         };
@@ -98,13 +103,19 @@ impl Image {
         process::exit_now(127)
     }
 
-    fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
+    fn try_become(&self, enclosed: Option<&Enclosed<'_>>, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
         let at = |stage| move |error: io::Error| Report::new(stage, &error);
         process::set_session().map_err(at(Stage::Prepare))?;
         fd::assign(stdout.as_raw_fd(), 1).map_err(at(Stage::Prepare))?;
         fd::assign(stderr.as_raw_fd(), 2).map_err(at(Stage::Prepare))?;
         process::set_umask(PROGRAM_UMASK);
+        if let Some(enclosed) = enclosed {
+            enclosed.join()?;
+        }
         exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
+        if let Some(enclosed) = enclosed {
+            enclosed.lock()?;
+        }
         signal::unblock_all();
         Ok(self.exec())
     }

@@ -7,6 +7,7 @@ pub mod dir;
 pub mod enclosure;
 pub mod exec;
 pub mod fd;
+pub mod host;
 pub mod mount;
 pub mod namespace;
 pub mod poll;
