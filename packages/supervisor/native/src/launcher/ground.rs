@@ -22,6 +22,7 @@ pub struct Ground {
 
 impl Ground {
     /// Tries everything.
+    #[must_use]
     pub fn find(state: StateDir) -> Self {
         let mut host = Host { memory_bytes: host::memory(), cpus: host::processors(), kernel_release: host::kernel_release(), ..Host::default() };
         let sandbox = sandbox::probe(state.work.as_fd(), &mut host);
@@ -40,7 +41,11 @@ impl Ground {
         }
         if wanted.network() == Network::Host {
             let scoped = self.host.landlock_abi >= LANDLOCK_SCOPES;
-            return if scoped { Ok(()) } else { Err((libc::EOPNOTSUPP, "the host's network without landlock 6 would show the host's abstract sockets".to_owned())) };
+            return if scoped {
+                Ok(())
+            } else {
+                Err((libc::EOPNOTSUPP, "the host's network without landlock 6 would show the host's abstract sockets".to_owned()))
+            };
         }
         match &self.host.network_namespace {
             Some(tried) if !tried.done => Err((tried.errno, format!("this host allows no network namespace: {}", tried.stage))),

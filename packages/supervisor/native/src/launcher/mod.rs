@@ -45,6 +45,7 @@ pub fn run(state_dir: &OsStr) -> Result<(), String> {
     become_launcher().map_err(|error| format!("cannot prepare: {error}"))?;
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
+    leftovers::remove_workspaces(&state);
     let ground = Ground::find(state);
     let mut launcher = Launcher { core, ground, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();
@@ -70,7 +71,12 @@ fn become_launcher() -> std::io::Result<()> {
 
 impl Launcher {
     fn greet(&mut self) {
-        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid(), host: Some(self.ground.host.clone()) };
+        let hello = LauncherHello {
+            protocol_version: PROTOCOL_VERSION,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::own_pid(),
+            host: Some(self.ground.host.clone()),
+        };
         self.outbox.push(&LauncherResponse { sequence: 0, response: Some(launcher_response::Response::Hello(hello)) });
     }
 

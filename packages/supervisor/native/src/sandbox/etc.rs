@@ -11,23 +11,59 @@ use super::root;
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/workspace:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nworker:x:1000:\nnogroup:x:65534:\n";
 const HOSTS: &str = "127.0.0.1 localhost worker\n::1 localhost ip6-localhost ip6-loopback worker\n";
-const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\nethers: files\nrpc: files\n";
+const NSSWITCH: &str =
+    "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\nethers: files\nrpc: files\n";
 
-const OWN: [(&str, &str); 6] = [
-    ("passwd", PASSWD),
-    ("group", GROUP),
-    ("hosts", HOSTS),
-    ("nsswitch.conf", NSSWITCH),
-    ("hostname", "worker\n"),
-    ("shells", "/bin/sh\n/bin/bash\n"),
-];
+const OWN: [(&str, &str); 6] =
+    [("passwd", PASSWD), ("group", GROUP), ("hosts", HOSTS), ("nsswitch.conf", NSSWITCH), ("hostname", "worker\n"), ("shells", "/bin/sh\n/bin/bash\n")];
 
 // Of the dynamic linker, of name services, of certificates, and of languages whose programs do not start without.
 const COPIED: [&str; 45] = [
-    "alternatives", "bash.bashrc", "bindresvport.blacklist", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "environment.d", "ethertypes",
-    "fedora-release", "fonts", "gai.conf", "host.conf", "inputrc", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload",
-    "locale.alias", "locale.conf", "localtime", "lsb-release", "magic", "mime.types", "netconfig", "networks", "os-release", "perl", "pki/ca-trust", "pki/tls", "profile", "protocols",
-    "python3", "python3.11", "redhat-release", "resolv.conf", "rpc", "services", "ssl", "terminfo", "timezone", "xattr.conf",
+    "alternatives",
+    "bash.bashrc",
+    "bindresvport.blacklist",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "crypto-policies",
+    "debian_version",
+    "environment.d",
+    "ethertypes",
+    "fedora-release",
+    "fonts",
+    "gai.conf",
+    "host.conf",
+    "inputrc",
+    "java-11-openjdk",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "ld.so.preload",
+    "locale.alias",
+    "locale.conf",
+    "localtime",
+    "lsb-release",
+    "magic",
+    "mime.types",
+    "netconfig",
+    "networks",
+    "os-release",
+    "perl",
+    "pki/ca-trust",
+    "pki/tls",
+    "profile",
+    "protocols",
+    "python3",
+    "python3.11",
+    "redhat-release",
+    "resolv.conf",
+    "rpc",
+    "services",
+    "ssl",
+    "terminfo",
+    "timezone",
+    "xattr.conf",
 ];
 // What is longer is not configuration.
 const LONGEST: u64 = 4 << 20;

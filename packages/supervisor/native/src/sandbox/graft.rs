@@ -82,7 +82,12 @@ fn replace_root(target: &Path) -> io::Result<()> {
     }
     let first = target.components().nth(1).ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir(site.join(first))?;
-    mount::mount_new(c"tmpfs", &std::ffi::CString::new(site.join(first).as_os_str().as_encoded_bytes())?, mount::NO_SUID | mount::NO_DEVICES, c"mode=0755,size=1m")?;
+    mount::mount_new(
+        c"tmpfs",
+        &std::ffi::CString::new(site.join(first).as_os_str().as_encoded_bytes())?,
+        mount::NO_SUID | mount::NO_DEVICES,
+        c"mode=0755,size=1m",
+    )?;
     let new_root = fs::File::open(site)?;
     mount::narrow(new_root.as_fd(), mount::READ_ONLY | mount::NO_SUID, false)?;
     std::env::set_current_dir(site)?;

@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 pub use enclose::{Enclosure, lock};
 pub use failed::Failed;
 pub use plan::{Outer, Plan};
-pub use probe::probe;
+pub use probe::{NAME as PROBE, probe};
 pub use template::Template;
 
 use crate::sys::enclosure::Instruction;

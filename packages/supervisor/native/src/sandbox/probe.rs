@@ -8,8 +8,8 @@ use crate::sys::process::{self, Fork};
 use crate::sys::{enclosure, errno, fd, privilege};
 use crate::wire::v1::{Attempt, Host, Launch, Network, Sandbox};
 
-// A job that is no job; its workspace stands as long as the attempt.
-const NAME: &str = "probe";
+/// A job that is no job; its workspace stands as long as the attempt.
+pub const NAME: &str = "probe";
 // Abstract sockets can be kept from a job since then.
 const SCOPES: u32 = 6;
 /// Whom the attempt becomes under root: the last of the ids that Linux gives to nobody.
@@ -35,7 +35,8 @@ pub fn probe(work: BorrowedFd<'_>, host: &mut Host) -> Option<Prepared> {
     let enclosed = try_sandbox(&prepared, work, Network::Host);
     let usable = enclosed.is_ok();
     host.sandbox = Some(attempt(enclosed));
-    host.network_namespace = Some(attempt(if usable { try_sandbox(&prepared, work, Network::None) } else { Err(at("sandbox")(std::io::Error::from_raw_os_error(0))) }));
+    host.network_namespace =
+        Some(attempt(if usable { try_sandbox(&prepared, work, Network::None) } else { Err(at("sandbox")(std::io::Error::from_raw_os_error(0))) }));
     usable.then_some(prepared)
 }
 

@@ -15,8 +15,28 @@ use crate::sys::mount;
 const PROGRAMS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 // Empty, or covered in each job. Policy may bind below those that are empty.
 const DIRECTORIES: [&str; 22] = [
-    "dev", "dev/pts", "dev/shm", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var", "var/cache", "var/empty", "var/lib", "var/log", "var/spool",
-    "var/opt", "workspace",
+    "dev",
+    "dev/pts",
+    "dev/shm",
+    "etc",
+    "home",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "srv",
+    "sys",
+    "tmp",
+    "var",
+    "var/cache",
+    "var/empty",
+    "var/lib",
+    "var/log",
+    "var/spool",
+    "var/opt",
+    "workspace",
 ];
 const LINKS: [(&str, &str); 3] = [("var/tmp", "/tmp"), ("var/run", "/run"), ("var/lock", "/run")];
 

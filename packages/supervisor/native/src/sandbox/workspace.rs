@@ -71,7 +71,9 @@ fn move_up(parent: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, trash: &mut
             Ok(()) => return true,
             Err(error) if errno(&error) == libc::EEXIST => {}
             // A directory that may not be written cannot be moved: its entry ".." would change.
-            Err(error) if errno(&error) == libc::EACCES => return open_fully(parent, name).is_ok() && dir::rename_unused_at(parent, name, top, &unused).is_ok(),
+            Err(error) if errno(&error) == libc::EACCES => {
+                return open_fully(parent, name).is_ok() && dir::rename_unused_at(parent, name, top, &unused).is_ok();
+            }
             Err(_) => return false,
         }
     }

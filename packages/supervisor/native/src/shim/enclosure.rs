@@ -26,8 +26,11 @@ pub fn enclose<'a>(launch: &Launch, prepared: Option<&'a Prepared>, work: Borrow
     let outer = outer_user(launch);
     let plan = Plan::new(launch, outer).ok_or_else(|| start_failed("sandbox", &io::Error::from_raw_os_error(libc::EINVAL), subject))?;
     workspace::make(work, &launch.job_id, plan.outer()).map_err(|error| start_failed("sandbox", &error, subject))?;
-    let enclosure = Enclosure::make(prepared, &plan, report, |failed| to_report(failed).to_bytes().to_vec())
-        .map_err(|failed| StartFailed { stage: Stage::Sandbox.name().to_owned(), errno: failed.errno, subject: subject.clone() })?;
+    let enclosure = Enclosure::make(prepared, &plan, report, |failed| to_report(failed).to_bytes().to_vec()).map_err(|failed| StartFailed {
+        stage: Stage::Sandbox.name().to_owned(),
+        errno: failed.errno,
+        subject: subject.clone(),
+    })?;
     Ok(Some(Enclosed { prepared, plan, enclosure }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, FromRawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::{check, check_len};
@@ -20,12 +20,12 @@ const NAME: usize = 19;
 pub fn names(dir: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     let mut names = Vec::new();
     let mut block = vec![0_u8; BLOCK];
-    // SAFETY: only a number is passed.
-    check_len(unsafe { libc::lseek(dir.as_raw_fd(), 0, libc::SEEK_SET) } as isize)?;
+    // SAFETY: only numbers are passed. It cannot fail for a directory.
+    unsafe { libc::lseek(dir.as_raw_fd(), 0, libc::SEEK_SET) };
     while names.is_empty() {
         // SAFETY: the block is writable for its length.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), block.as_mut_ptr(), block.len()) };
-        let mut rest = &block[..check_len(read as isize)?];
+        let mut rest = &block[..check_len(isize::try_from(read).unwrap_or(-1))?];
         if rest.is_empty() {
             break;
         }

@@ -3,7 +3,7 @@
 /// An architecture lacks this call.
 pub const NONE: u32 = u32::MAX;
 
-/// A name, its number on x86_64, its number on aarch64.
+/// A name, its number on `x86_64`, its number on aarch64.
 pub type Call = (&'static str, u32, u32);
 
 /// What ordinary programs use and what reaches nothing but the job itself.

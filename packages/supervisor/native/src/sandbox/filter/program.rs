@@ -50,12 +50,7 @@ fn jump(code: u16, k: u32, if_true: usize, if_false: usize) -> Instruction {
 
 /// The whole program.
 pub fn build(architecture: Architecture) -> Vec<Instruction> {
-    let mut program = vec![
-        plain(LOAD_WORD, ARCHITECTURE),
-        jump(JUMP_EQUAL, architecture.audit, 1, 0),
-        decide(false, libc::ENOSYS),
-        plain(LOAD_WORD, NUMBER),
-    ];
+    let mut program = vec![plain(LOAD_WORD, ARCHITECTURE), jump(JUMP_EQUAL, architecture.audit, 1, 0), decide(false, libc::ENOSYS), plain(LOAD_WORD, NUMBER)];
     search(&stretches(architecture), &mut program);
     program
 }

@@ -93,7 +93,7 @@ fn the_calls_of_other_architectures_are_refused() {
 fn no_namespace_is_made_or_entered() {
     for architecture in [X86_64, AARCH64] {
         for flag in [0x2_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000_u64] {
-            assert_eq!(ask(architecture, "clone", [flag | 17, 0, 0, 0, 0, 0]), refusal(libc::EPERM));
+            assert_eq!(ask(architecture, "clone", [flag | 0x11, 0, 0, 0, 0, 0]), refusal(libc::EPERM));
         }
         // A fork, and a thread of the C library.
         assert_eq!(ask(architecture, "clone", [0x0120_0011, 0, 0, 0, 0, 0]), ALLOW);
