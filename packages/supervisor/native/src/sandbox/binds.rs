@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::failed::Failed;
-use super::graft;
+use super::graft::Graft;
 use super::plan::Bind;
 use crate::sys::{dir, errno, mount, namespace};
 
@@ -48,15 +48,18 @@ fn collect_one(bind: &Bind) -> io::Result<Tree> {
 
 /// Puts all in place, in order.
 pub fn attach(binds: &[Bind], trees: &[Tree]) -> Result<(), Failed> {
+    let mut graft = Graft::default();
     for (index, (bind, tree)) in binds.iter().zip(trees).enumerate() {
-        attach_one(as_path(&bind.target), tree).map_err(|error| failed(index, &error))?;
+        attach_one(&mut graft, as_path(&bind.target), tree).map_err(|error| failed(index, &error))?;
     }
-    Ok(())
+    graft.finish().map_err(|error| failed(0, &error))
 }
 
-fn attach_one(target: &Path, tree: &Tree) -> io::Result<()> {
-    graft::make_place(target, tree.is_dir)?;
-    let below = CString::new(target.as_os_str().as_bytes().trim_ascii_start().strip_prefix(b"/").unwrap_or_default())?;
+fn attach_one(graft: &mut Graft, target: &Path, tree: &Tree) -> io::Result<()> {
+    graft.make_place(target, tree.is_dir)?;
+    // A path that begins with more than one slash is as absolute as any.
+    let target = target.as_os_str().as_bytes();
+    let below = CString::new(&target[target.iter().take_while(|byte| **byte == b'/').count()..])?;
     let root = fs::File::open("/")?;
     let place = dir::open_below(root.as_fd(), &below)?;
     mount::attach(tree.mount.as_fd(), place.as_fd())

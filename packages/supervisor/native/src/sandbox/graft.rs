@@ -13,22 +13,31 @@ use crate::sys::{errno, mount};
 // Somewhere to build it; in the end nothing is mounted here.
 const SITE: &str = "/sys";
 
-/// Makes the directory, or the empty file, and all above it, unless it exists.
-pub fn make_place(target: &Path, is_dir: bool) -> io::Result<()> {
-    if fs::symlink_metadata(target).is_ok() {
-        return Ok(());
+/// What was replaced, and is writable until all places are made.
+#[derive(Default)]
+pub struct Graft {
+    replaced: Vec<PathBuf>,
+}
+
+impl Graft {
+    /// Makes the directory, or the empty file, and all above it, unless it exists.
+    pub fn make_place(&mut self, target: &Path, is_dir: bool) -> io::Result<()> {
+        if fs::symlink_metadata(target).is_ok() {
+            return Ok(());
+        }
+        let existing = target.ancestors().find(|above| fs::symlink_metadata(above).is_ok_and(|found| found.is_dir())).unwrap_or(Path::new("/"));
+        match make(target, is_dir) {
+            Err(error) if errno(&error) == libc::EROFS && existing == Path::new("/") => replace_root()?,
+            Err(error) if errno(&error) == libc::EROFS && may_replace(existing) => replace(existing)?,
+            made => return made,
+        }
+        self.replaced.push(existing.to_owned());
+        make(target, is_dir)
     }
-    let existing = target.ancestors().find(|above| fs::symlink_metadata(above).is_ok_and(|found| found.is_dir())).unwrap_or(Path::new("/"));
-    match make(target, is_dir) {
-        Err(error) if errno(&error) == libc::EROFS && existing != Path::new("/") && may_replace(existing) => {
-            replace(existing)?;
-            make(target, is_dir)
-        }
-        Err(error) if errno(&error) == libc::EROFS && existing == Path::new("/") => {
-            replace_root(target)?;
-            make(target, is_dir)
-        }
-        made => made,
+
+    /// Closes what was replaced against writes, as what it replaced was.
+    pub fn finish(self) -> io::Result<()> {
+        self.replaced.iter().try_for_each(|dir| mount::narrow(fs::File::open(dir)?.as_fd(), mount::READ_ONLY | mount::NO_SUID, false))
     }
 }
 
@@ -64,8 +73,8 @@ fn links_and_directories(dir: &Path) -> io::Result<Vec<(PathBuf, Option<PathBuf>
     fs::read_dir(dir)?.map(|entry| entry.map(|entry| (entry.path(), fs::read_link(entry.path()).ok()))).collect()
 }
 
-/// A new root with everything of the old one in it, and the first directory of the target.
-fn replace_root(target: &Path) -> io::Result<()> {
+/// A new root with everything of the old one in it.
+fn replace_root() -> io::Result<()> {
     let site = Path::new(SITE);
     mount::mount_new(c"tmpfs", c"/sys", mount::NO_SUID, c"mode=0755,size=1m")?;
     for entry in fs::read_dir("/")? {
@@ -80,16 +89,6 @@ fn replace_root(target: &Path) -> io::Result<()> {
             mount::attach(mount::clone_tree(root::open(&path)?.as_fd())?.as_fd(), root::open(&place)?.as_fd())?;
         }
     }
-    let first = target.components().nth(1).ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir(site.join(first))?;
-    mount::mount_new(
-        c"tmpfs",
-        &std::ffi::CString::new(site.join(first).as_os_str().as_encoded_bytes())?,
-        mount::NO_SUID | mount::NO_DEVICES,
-        c"mode=0755,size=1m",
-    )?;
-    let new_root = fs::File::open(site)?;
-    mount::narrow(new_root.as_fd(), mount::READ_ONLY | mount::NO_SUID, false)?;
     std::env::set_current_dir(site)?;
     match mount::pivot_here() {
         Ok(()) => mount::detach(c".")?,

@@ -29,11 +29,13 @@ pub fn run(prepared: &Prepared, plan: &Plan, report: BorrowedFd<'_>, ready: Borr
     // The report's end tells of the exec, so it is closed before the program may go on.
     let _ = fd::close_all_but(&mut [ready.as_raw_fd()]);
     let _ = fd::write(ready, &[1]);
-    let _ = fd::close_all_but(&mut []);
+    (0..=ready.as_raw_fd()).for_each(fd::close);
     signal::wait_for_end()
 }
 
 fn make(prepared: &Prepared, plan: &Plan) -> Result<(), Failed> {
+    // What is made for binds is for the job to pass through.
+    process::set_umask(0o022);
     let trees = binds::collect(&plan.binds, prepared.template.user.is_some())?;
     namespace::enter(prepared.template.mounts.as_fd(), libc::CLONE_NEWNS).map_err(at("enter template"))?;
     namespace::leave(libc::CLONE_NEWNS).map_err(at("unshare mount"))?;
