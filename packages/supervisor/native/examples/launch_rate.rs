@@ -7,7 +7,7 @@ mod harness;
 use std::process::Command;
 use std::time::Instant;
 
-use worker_supervisor::wire::v1::{Network, Sandbox};
+use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
 
 fn main() {
     let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
@@ -40,6 +40,9 @@ fn main() {
                     "host" => Some(Sandbox { network: Network::Host.into(), binds: Vec::new() }),
                     _ => None,
                 };
+                if launch.sandbox.is_some() && harness::is_root() {
+                    launch.identity = Some(Identity { who: Some(Who::Own(true)) });
+                }
                 open.push_back(lab.dir.join("jobs").join(&launch.job_id));
                 lab.send(launch);
                 sent += 1;

@@ -2,14 +2,21 @@
 
 mod harness;
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use harness::{Job, Lab, wait_for, with_text};
-use worker_supervisor::wire::v1::{Bind, EndCause, Launch, Network, RefusalReason, Sandbox, StartFailed, result};
+use worker_supervisor::wire::v1::{Bind, EndCause, Identity, Launch, Network, RefusalReason, Sandbox, StartFailed, identity::Who, result};
 
 fn enclosed(launch: Launch) -> Launch {
     let mut launch = Launch { sandbox: Some(Sandbox { network: Network::None.into(), binds: Vec::new() }), cwd: b"/workspace".to_vec(), ..launch };
+    let lab = launch.env.iter().find_map(|pair| pair.strip_prefix(b"LAB=")).expect("the lab's directory");
+    // It belongs to the launcher's user.
+    if std::fs::metadata(OsStr::from_bytes(lab)).expect("stat").uid() == 0 {
+        launch.identity = Some(Identity { who: Some(Who::Own(true)) });
+    }
     launch.env.retain(|pair| !pair.starts_with(b"LAB="));
     launch.env.push(b"HOME=/workspace".to_vec());
     launch
@@ -378,7 +385,7 @@ fn a_launcher_removes_the_workspaces_of_jobs_whose_shim_and_guard_are_gone() {
         wait_for("the shim to go", || (!harness::alive(job.shim)).then_some(()));
         let works = || std::fs::read_dir(lab.dir.join("work")).expect("work").count();
         assert_eq!(works(), 2);
-        let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&lab.dir).expect("stat"));
+        let uid = std::fs::metadata(&lab.dir).expect("stat").uid();
         let (mut second, core) = harness::spawn_launcher(&lab.dir, (uid != 0).then_some(uid));
         wait_for("the workspace to go", || (works() == 1).then_some(()));
         drop(core);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use crate::sys::{dir, process};
 
@@ -18,6 +19,8 @@ pub struct StateDir {
     pub work: OwnedFd,
     /// As it was named on the command line, for the command lines of shims.
     pub name: Vec<u8>,
+    /// Absolute, without links.
+    pub path: PathBuf,
 }
 
 impl StateDir {
@@ -37,8 +40,9 @@ impl StateDir {
         let starting = open_or_make(root.as_fd(), c"starting").map_err(|error| explain("starting", error))?;
         let work = open_or_make(root.as_fd(), c"work").map_err(|error| explain("work", error))?;
         dir::sync(root.as_fd()).map_err(|error| explain("fsync", error))?;
+        let real = std::fs::canonicalize(path).map_err(|error| explain("realpath", error))?;
         std::env::set_current_dir("/").map_err(|error| explain("chdir", error))?;
-        Ok(Self { jobs, starting, work, name: path.as_bytes().to_vec() })
+        Ok(Self { jobs, starting, work, name: path.as_bytes().to_vec(), path: real })
     }
 }
 

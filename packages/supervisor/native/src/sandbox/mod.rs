@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 pub use enclose::{Enclosure, lock};
 pub use failed::Failed;
-pub use plan::{Outer, Plan};
+pub use plan::Plan;
 pub use probe::{NAME as PROBE, probe};
 pub use template::Template;
 

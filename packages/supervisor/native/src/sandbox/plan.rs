@@ -2,22 +2,12 @@
 
 use std::ffi::CString;
 
+use crate::identity::Identity;
 use crate::sys::process;
 use crate::wire::v1::{Launch, Network};
 
 /// Who every job is inside.
 pub const INNER_ID: u32 = 1000;
-
-/// Whom the host sees.
-#[derive(Clone)]
-pub struct Outer {
-    /// User.
-    pub uid: u32,
-    /// First group.
-    pub gid: u32,
-    /// Other groups.
-    pub groups: Vec<u32>,
-}
 
 /// A path of the host, shown.
 pub struct Bind {
@@ -37,7 +27,7 @@ pub struct Plan {
     pub(super) own_network: bool,
     pub(super) binds: Vec<Bind>,
     /// Whom to become; `None`: the server is an ordinary user, and so is the job.
-    pub(super) outer: Option<Outer>,
+    pub(super) outer: Option<Identity>,
     pub(super) uid_map: String,
     pub(super) gid_map: String,
     pub(super) shared_memory: CString,
@@ -45,15 +35,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whom the host sees.
-    #[must_use]
-    pub fn outer(&self) -> Option<&Outer> {
-        self.outer.as_ref()
-    }
-
     /// `None` when a path holds a NUL.
     #[must_use]
-    pub fn new(launch: &Launch, outer: Option<Outer>) -> Option<Self> {
+    pub fn new(launch: &Launch, outer: Option<Identity>) -> Option<Self> {
         let sandbox = launch.sandbox.as_ref()?;
         let binds = sandbox.binds.iter().map(|bind| {
             let text = |bytes: &Vec<u8>| CString::new(bytes.as_slice()).ok();

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::failed::{Failed, at};
 use super::{Enclosure, Plan, Prepared, Template, filter, lock, workspace};
+use crate::identity::Identity;
 use crate::sys::process::{self, Fork};
 use crate::sys::{enclosure, errno, fd, privilege};
 use crate::wire::v1::{Attempt, Host, Launch, Network, Sandbox};
@@ -55,7 +56,7 @@ fn try_filter(program: &[enclosure::Instruction]) -> Result<(), Failed> {
 }
 
 fn try_sandbox(prepared: &Prepared, work: BorrowedFd<'_>, network: Network) -> Result<(), Failed> {
-    let outer = prepared.template.user.is_none().then(|| super::Outer { uid: NOBODY, gid: NOBODY, groups: Vec::new() });
+    let outer = prepared.template.user.is_none().then(|| Identity { uid: NOBODY, gid: NOBODY, groups: Vec::new() });
     workspace::make(work, NAME, outer.as_ref()).map_err(at("workspace"))?;
     let launch = Launch { job_id: NAME.to_owned(), sandbox: Some(Sandbox { network: network.into(), binds: Vec::new() }), ..Launch::default() };
     let tried = in_child(|told| {

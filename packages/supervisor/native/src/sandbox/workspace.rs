@@ -4,14 +4,14 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::plan::Outer;
+use crate::identity::Identity;
 use crate::sys::{dir, errno, privilege, tree};
 
 /// Makes a job's, owned by its user.
 ///
 /// # Errors
 /// As mkdirat(2) and fchown(2).
-pub fn make(work: BorrowedFd<'_>, job_id: &str, outer: Option<&Outer>) -> io::Result<()> {
+pub fn make(work: BorrowedFd<'_>, job_id: &str, outer: Option<&Identity>) -> io::Result<()> {
     let name = CString::new(job_id)?;
     match dir::mkdir_at(work, &name) {
         // Of a start that was killed before it published anything.

@@ -5,12 +5,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::stage::{Report, Stage};
 use super::start_failed;
-use crate::sandbox::{Enclosure, Failed, Outer, Plan, Prepared, workspace};
-use crate::sys::{errno, fd, privilege, process};
-use crate::wire::v1::{Bind, Launch, StartFailed, identity};
-
-// Whom jobs of a root server are until each has a lease of its own.
-const SHARED_UID: u32 = 1_880_000_000;
+use crate::identity::Identity;
+use crate::limits;
+use crate::sandbox::{Enclosure, Failed, Plan, Prepared, workspace};
+use crate::sys::{errno, fd};
+use crate::wire::v1::{Bind, Launch, StartFailed};
 
 /// A sandbox under way, and what the program needs to join it.
 pub struct Enclosed<'a> {
@@ -19,39 +18,42 @@ pub struct Enclosed<'a> {
     enclosure: Enclosure,
 }
 
-/// Makes it when the job wants one. `report` is where its init tells what failed.
-pub fn enclose<'a>(launch: &Launch, prepared: Option<&'a Prepared>, work: BorrowedFd<'_>, report: BorrowedFd<'_>) -> Result<Option<Enclosed<'a>>, StartFailed> {
-    let (Some(_), Some(prepared)) = (&launch.sandbox, prepared) else { return Ok(None) };
-    let subject = &launch.argv[0];
-    let outer = outer_user(launch);
-    let plan = Plan::new(launch, outer).ok_or_else(|| start_failed("sandbox", &io::Error::from_raw_os_error(libc::EINVAL), subject))?;
-    workspace::make(work, &launch.job_id, plan.outer()).map_err(|error| start_failed("sandbox", &error, subject))?;
-    let enclosure = Enclosure::make(prepared, &plan, report, |failed| to_report(failed).to_bytes().to_vec()).map_err(|failed| StartFailed {
-        stage: Stage::Sandbox.name().to_owned(),
-        errno: failed.errno,
-        subject: subject.clone(),
-    })?;
-    Ok(Some(Enclosed { prepared, plan, enclosure }))
+/// A sandbox that is to be made.
+pub struct Unborn<'a> {
+    prepared: &'a Prepared,
+    plan: Plan,
+    subject: &'a [u8],
 }
 
-/// Whom the host sees: nobody else than ourselves where we are an ordinary user.
-fn outer_user(launch: &Launch) -> Option<Outer> {
-    if process::own_uid() != 0 {
-        return None;
-    }
-    match launch.identity.as_ref().and_then(|identity| identity.who.as_ref()) {
-        Some(identity::Who::User(user)) => Some(Outer { uid: user.uid, gid: user.gid, groups: user.groups.clone() }),
-        _ => Some(Outer { uid: SHARED_UID, gid: SHARED_UID, groups: Vec::new() }),
+/// Lays it out and makes its workspace, when the job wants one. Under root it has an identity.
+pub fn enclose<'a>(
+    launch: &'a Launch,
+    prepared: Option<&'a Prepared>,
+    identity: Option<&Identity>,
+    work: BorrowedFd<'_>,
+) -> Result<Option<Unborn<'a>>, StartFailed> {
+    let Some(prepared) = prepared else { return Ok(None) };
+    let subject = &launch.argv[0];
+    let failed = |error: io::Error| start_failed("sandbox", &error, subject);
+    let plan = Plan::new(launch, identity.cloned()).ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EINVAL)))?;
+    workspace::make(work, &launch.job_id, identity).map_err(failed)?;
+    Ok(Some(Unborn { prepared, plan, subject }))
+}
+
+impl<'a> Unborn<'a> {
+    /// Makes it. `report` is where its init tells what failed.
+    pub fn enclose(self, report: BorrowedFd<'_>) -> Result<Enclosed<'a>, StartFailed> {
+        let Self { prepared, plan, subject } = self;
+        let enclosure = Enclosure::make(prepared, &plan, report, |failed| to_report(failed).to_bytes().to_vec()).map_err(|failed| StartFailed {
+            stage: Stage::Sandbox.name().to_owned(),
+            errno: failed.errno,
+            subject: subject.to_vec(),
+        })?;
+        Ok(Enclosed { prepared, plan, enclosure })
     }
 }
 
 impl Enclosed<'_> {
-    /// Lets the job open its own output by name: a pipe that root made is root's alone.
-    pub fn give(&self, pipes: [BorrowedFd<'_>; 2]) -> io::Result<()> {
-        let Some(outer) = self.plan.outer() else { return Ok(()) };
-        pipes.into_iter().try_for_each(|pipe| privilege::give_to(pipe, outer.uid, outer.gid))
-    }
-
     /// In the new process: joins the sandbox.
     pub fn join(&self) -> Result<(), Report> {
         self.enclosure.join(&self.plan).map_err(|failed| to_report(&failed))
@@ -88,8 +90,11 @@ pub fn source_of(bind: &Bind) -> Vec<u8> {
 }
 
 /// The failure of a fork into a sandbox.
-pub fn fork_failed(error: &io::Error, told: Option<Report>, subjects: &Subjects) -> StartFailed {
-    told.map_or_else(|| StartFailed { stage: "fork".to_owned(), errno: errno(error), subject: subjects.program.clone() }, |report| subjects.failed(&report))
+pub fn fork_failed(error: &io::Error, told: Option<Report>, subjects: &Subjects, plan: &limits::Plan) -> StartFailed {
+    told.map_or_else(
+        || StartFailed { stage: "fork".to_owned(), errno: errno(error), subject: subjects.program.clone() },
+        |report| subjects.failed(&report, plan),
+    )
 }
 
 /// What a failure of the start can be about.
@@ -107,12 +112,13 @@ impl Subjects {
     }
 
     /// A report in the form of the result.
-    pub fn failed(&self, report: &Report) -> StartFailed {
+    pub fn failed(&self, report: &Report, plan: &limits::Plan) -> StartFailed {
         let subject = match report.stage {
-            Stage::Chdir => &self.cwd,
-            Stage::Bind => self.binds.get(usize::from(report.index)).unwrap_or(&self.program),
+            Stage::Chdir => &self.cwd[..],
+            Stage::Limits => plan.rlimits.get(usize::from(report.index)).map_or(&self.program[..], |(_, _, field)| field.as_bytes()),
+            Stage::Bind => self.binds.get(usize::from(report.index)).map_or(&self.program[..], |path| &path[..]),
             _ => &self.program,
         };
-        StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.clone() }
+        StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.to_vec() }
     }
 }

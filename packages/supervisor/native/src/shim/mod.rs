@@ -17,16 +17,18 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 pub use finish::result_file;
-pub use publish::starting_name;
+pub use publish::{group_name, starting_name};
 
-use crate::launcher::Order;
+use crate::identity::{Claim, Lease};
+use crate::launcher::{Accepted, Order};
+use crate::limits::{Group, OomWatch, Plan, patiently};
 use crate::output::{Limit, Writer};
-use crate::sandbox::workspace;
+use crate::sandbox::{Prepared, workspace};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
 use crate::wire::encode;
-use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, StartFailed, launcher_response};
+use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
 use drain::Pipes;
 use enclosure::Subjects;
 use serve::Client;
@@ -75,6 +77,11 @@ pub const UNFINISHED_RESULT: &CStr = c"result.tmp";
 struct Shim {
     job_id: String,
     subjects: Subjects,
+    claim: Option<Claim>,
+    plan: Plan,
+    group: Group,
+    usage: ResourceUsage,
+    memory: Option<OomWatch>,
     dir: OwnedFd,
     /// The init of the job's sandbox.
     init: Option<OwnedFd>,
@@ -106,41 +113,56 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         .map_err(|error| publish::system("setsid", &error))
         .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
         .and_then(|()| crate::sys::signal::child_events().map_err(|error| publish::system("signalfd", &error)))
-        .and_then(|children| publish::publish(order.state, &order.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
+        .and_then(|children| publish::publish(order.state, &order.job.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
     let response = match &published {
         Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
         Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
     };
     let mut bytes = Vec::new();
-    encode(&LauncherResponse { sequence: order.sequence, response: Some(response) }, &mut bytes);
+    encode(&LauncherResponse { sequence: order.job.sequence, response: Some(response) }, &mut bytes);
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
-    let Ok((dir, children)) = published else { process::exit_now(0) };
-    let Order { state, sandbox, launch, report, .. } = order;
+    let keep_open: Vec<_> = order.descriptors().collect();
+    let sandboxed = order.prepared().is_some();
+    let Order { state, job, report, means } = order;
+    let Ok((dir, children)) = published else {
+        job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
+        process::exit_now(0)
+    };
     drop(report);
-    let prepared = sandbox.filter(|_| launch.sandbox.is_some());
-    // The state directory is the launcher's; a shim needs only its job's, and the workspace where it has one.
+    // The state directory is the launcher's; a shim needs only its job's.
     let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
-    if let Some(prepared) = prepared {
-        keep.push(state.work.as_raw_fd());
-        keep.extend(prepared.handles());
-    }
+    keep.extend(keep_open);
+    let prepared = means.enclosing.prepared.as_ref().filter(|_| sandboxed);
+    keep.extend(prepared.into_iter().flat_map(Prepared::handles));
     let _ = fd::close_all_but(&mut keep);
 
+    let Accepted { launch, claim, plan, .. } = job;
     let subjects = Subjects::of(&launch);
-    let start = start::start(&launch, prepared, state.work.as_fd());
+    let (group, memory, start) = match start::bound(&launch, &plan, means) {
+        Ok((mut group, memory)) => {
+            let identity = claim.as_ref().map(|claim| &claim.identity);
+            let start = enclosure::enclose(&launch, prepared, identity, state.work.as_fd())
+                .and_then(|enclosed| start::start(&launch, enclosed, identity, &plan, &group, &means.dying_score));
+            group.close_entrances();
+            (group, memory, start)
+        }
+        Err(failed) => (Group::default(), None, Err(failed)),
+    };
     let (phase, program, forked_ns, pipes, init) = match start {
         Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes, begun.init),
         Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none(), None),
     };
-    let work = prepared.map(|prepared| {
-        prepared.handles().for_each(fd::close);
-        state.work.as_fd()
-    });
+    prepared.into_iter().flat_map(Prepared::handles).for_each(fd::close);
     let stop_at_limit = launch.output_action == i32::from(OutputAction::Stop);
     let mut shim = Shim {
         job_id: launch.job_id,
         subjects,
+        claim,
+        plan,
+        group,
+        usage: ResourceUsage::default(),
+        memory,
         dir,
         init,
         listener,
@@ -163,8 +185,12 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
-    if let Some(work) = work {
-        workspace::remove(work, &shim.job_id);
+    if sandboxed {
+        workspace::remove(state.work.as_fd(), &shim.job_id);
+    }
+    patiently(|| shim.group.remove());
+    if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
+        lease.give_back();
     }
     process::exit_now(0)
 }

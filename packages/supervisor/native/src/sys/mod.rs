@@ -8,6 +8,8 @@ pub mod enclosure;
 pub mod exec;
 pub mod fd;
 pub mod host;
+pub mod limit;
+pub mod lock;
 pub mod mount;
 pub mod namespace;
 pub mod poll;
@@ -17,6 +19,7 @@ pub mod signal;
 pub mod socket;
 pub mod title;
 pub mod tree;
+pub mod user;
 
 use std::io;
 
