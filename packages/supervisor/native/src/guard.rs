@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::launcher::{Order, refused, remove_one};
-use crate::limits::{Group, REMOVE_ATTEMPTS, REMOVE_PAUSE};
+use crate::limits::{Group, patiently};
+use crate::sandbox::{Prepared, workspace};
 use crate::shim;
 use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
@@ -47,11 +48,14 @@ pub fn run(order: Order<'_>) -> ! {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
         end_all(|| strike(&group, order.job.claim.as_ref()));
-        remove_group(&group);
+        patiently(|| group.remove());
         if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }
         remove_leftovers(&order);
+        if order.prepared().is_some() {
+            workspace::remove(order.state.work.as_fd(), &order.job.launch.job_id);
+        }
     }
     process::exit_now(0);
 }
@@ -68,6 +72,7 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
     let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
     keep.extend(order.descriptors());
+    keep.extend(order.prepared().into_iter().flat_map(Prepared::handles));
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {
@@ -107,16 +112,6 @@ fn remove_leftovers(order: &Order<'_>) {
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
         let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
         let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
-    }
-}
-
-/// The kernel takes a moment after the last process.
-fn remove_group(group: &Group) {
-    for _ in 0..REMOVE_ATTEMPTS {
-        if group.remove() {
-            return;
-        }
-        signal::wait_child(REMOVE_PAUSE);
     }
 }
 
