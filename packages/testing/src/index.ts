@@ -3,6 +3,7 @@ export { connectAs, type Caller, type ConnectAsOptions } from './call/connect-as
 export { follow, followAcrossRestarts, retried, StreamCut, type FollowOptions } from './call/follow.ts';
 export { OutputTally } from './call/output-tally.ts';
 export { stalledFollower, type StalledFollower } from './call/stalled-follower.ts';
+export { residentBytes, tracesOf, type Traces } from './find/traces-of.ts';
 export { eventually, within, type EventuallyOptions } from './eventually.ts';
 export { contextSwitches } from './find/context-switches.ts';
 export { filesOf, type FoundFile } from './find/files-of.ts';
