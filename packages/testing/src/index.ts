@@ -10,6 +10,7 @@ export { filesOf, type FoundFile } from './find/files-of.ts';
 export { isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
 export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
 export { compile } from './program/compile.ts';
+export { FailingCalls, HeldBack, openDescriptors, SmallDisk, tasksOf } from './program/faulty.ts';
 export { Gate } from './program/gate.ts';
 export { canariesLeft, HostileHost, type Attempt } from './program/hostile-host.ts';
 export { Lifeline } from './program/lifeline.ts';
