@@ -1,6 +1,7 @@
 import { controllerCure } from '../examine/cures.ts';
 import type { ControllerName, HostAbilities } from '../examine/host-abilities.ts';
 import type { Surroundings } from '../examine/surroundings.ts';
+import { errnoName } from '../job/errno-name.ts';
 import type { IsolationMode } from '../job/job-spec.ts';
 import type { LimitName } from './limit-name.ts';
 
@@ -43,7 +44,7 @@ export function limitSupport(name: LimitName, mode: IsolationMode, host: LimitHo
   if (version > 0) return { enforced: true, detail: `by the ${controller} controller of cgroup v${version}, over the whole process tree` };
   return {
     enforced: false,
-    detail: `the server has no ${controller} controller of cgroups to use`,
+    detail: `the server has no ${controller} controller of cgroups to use${errno === 0 ? '' : `: ${errnoName(errno)}`}`,
     cure: controllerCure(controller, { version, errno }, host.surroundings, host.cgroup),
   };
 }
