@@ -1,8 +1,8 @@
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { JobState, type Job, type LimitsSchema } from '@worker/protocol';
+import { JobState, type IsolationSchema, type Job, type LimitsSchema } from '@worker/protocol';
 import { connectAs, type Caller } from '../call/connect-as.ts';
 import { eventually, within } from '../eventually.ts';
 import { processesOf } from '../find/processes-of.ts';
@@ -19,6 +19,10 @@ export interface TestBedOptions {
   readonly stateName?: string;
   /** More arguments of `worker-server`. */
   readonly args?: readonly string[];
+  /** What jobs may ask for, the default first. Default: `host,sandbox`; what is tested of a job's tree and output sees the host, to be seen by the test. */
+  readonly isolation?: string;
+  /** Its environment beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {
@@ -27,16 +31,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly limits?: MessageInitShape<typeof LimitsSchema>;
+  readonly isolation?: MessageInitShape<typeof IsolationSchema>;
   readonly labels?: Record<string, string>;
   readonly requestId?: string;
   /** Default: the owner. */
   readonly as?: Caller;
-}
-
-/** Most tests are not about isolation: their jobs see the host, as the server's user. What a test asks for besides comes later on the command line, and wins. */
-function onHost(uid: number | undefined): string[] {
-  const isRoot = process.getuid?.() === 0 && (uid ?? 0) === 0;
-  return ['--isolation', 'host', ...(isRoot ? ['--run-as', 'root'] : [])];
 }
 
 /**
@@ -46,6 +45,8 @@ export class TestBed implements AsyncDisposable {
   /** For whatever a test wants to keep; the server's user may write to it. */
   readonly directory: string;
   readonly stateDir: string;
+  /** Within `directory`, open to every user: what a sandbox may bind, writable, and where the paths of {@link TestBed.path} are. */
+  readonly shared: string;
   readonly certificates: DevCertificates;
   /** The owner of the jobs. */
   readonly owner: Caller;
@@ -57,6 +58,7 @@ export class TestBed implements AsyncDisposable {
   private constructor(directory: string, certificates: DevCertificates, server: ServerProcess, url: string) {
     this.directory = directory;
     this.stateDir = server.options.stateDir;
+    this.shared = join(directory, 'shared');
     this.certificates = certificates;
     this.server = server;
     this.owner = connectAs({ url, certificates });
@@ -69,13 +71,19 @@ export class TestBed implements AsyncDisposable {
       const certificates = await makeDevCertificates(join(directory, 'certs'));
       const stateDir = join(directory, options.stateName ?? 'state');
       mkdirSync(stateDir, { mode: 0o700 });
-      const { uid, args = [] } = options;
+      const shared = join(directory, 'shared');
+      mkdirSync(shared);
+      const { uid, args = [], isolation = 'host,sandbox', env } = options;
       if (uid !== undefined) handOver(directory, uid);
+      // Jobs run as users of their own: they pass through, and see what is theirs.
+      chmodSync(directory, 0o711);
+      chmodSync(shared, 0o777);
       const server = await startServerProcess({
         stateDir,
         certificates,
         port: await freePort(),
-        args: [...onHost(uid), ...args],
+        args: ['--isolation', isolation, '--network', 'none,host', '--bind', `${shared}:rw`, ...args],
+        ...(env === undefined ? {} : { env }),
         ...(uid === undefined ? {} : { uid }),
       });
       return new TestBed(directory, certificates, server, await server.ready);
@@ -95,7 +103,7 @@ export class TestBed implements AsyncDisposable {
   /** A path in the bed's directory that no other call gets. */
   path(name: string): string {
     this.#names += 1;
-    return join(this.directory, `${this.#names}-${name}`);
+    return join(this.shared, `${this.#names}-${name}`);
   }
 
   lifeline(): Lifeline {

@@ -55,7 +55,7 @@ export class ServerProcess implements AsyncDisposable {
       ],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env['PATH'], ...options.env },
+        env: { PATH: process.env['PATH'], ...supervisorOfTheTest(), ...options.env },
         ...(uid === undefined ? {} : { uid, gid: uid }),
       },
     );
@@ -107,6 +107,12 @@ export class ServerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill('SIGKILL');
   }
+}
+
+// A binary that is not the workspace's own, such as one that was built with checks.
+function supervisorOfTheTest(): Record<string, string> {
+  const path = process.env['WORKER_SUPERVISOR_PATH'];
+  return path === undefined ? {} : { WORKER_SUPERVISOR_PATH: path };
 }
 
 /** Starts `worker-server` and resolves at its `ready` line. */
