@@ -13,6 +13,7 @@ use prost::Message;
 pub use leftovers::remove_one;
 pub use start::{Order, refused};
 pub use state_dir::StateDir;
+pub use validate::check;
 
 use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};

@@ -2,6 +2,8 @@
 
 use crate::wire::v1::Launch;
 
+/// Checks a request before anything is done for it.
+///
 /// # Errors
 /// What makes no sense, for the log; never the value itself.
 pub fn check(launch: &Launch) -> Result<(), &'static str> {

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 pub use finish::result_file;
 pub use publish::starting_name;
+pub use start::Image;
 
 use crate::launcher::Order;
 use crate::output::{Limit, Writer};

@@ -15,6 +15,8 @@ use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+// The longest name that a file can have.
+const NAME_MAX: usize = 255;
 const PROGRAM_UMASK: u32 = 0o022;
 
 /// A program on its way to its exec.
@@ -28,7 +30,7 @@ pub struct Begun {
 }
 
 /// Everything the new process needs, made before the fork.
-struct Image {
+pub struct Image {
     argv: ExecArray,
     env: ExecArray,
     cwd: CString,
@@ -77,7 +79,9 @@ pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
 }
 
 impl Image {
-    fn new(launch: &Launch) -> Option<Self> {
+    /// `None` when a string holds a NUL.
+    #[must_use]
+    pub fn new(launch: &Launch) -> Option<Self> {
         let candidates = candidates(&launch.argv[0], &launch.env);
         Some(Self {
             argv: ExecArray::new(launch.argv.clone())?,
@@ -128,9 +132,10 @@ impl Image {
     }
 }
 
-/// The paths to try, in order: the name itself when it holds a slash, else the name in each directory of the job's own PATH, of which an empty one is the working directory.
+/// The paths to try, in order: the name itself when it holds a slash or no file can be called so, which the kernel then says (a long name in each directory of a long PATH would
+/// take gigabytes); else the name in each directory of the job's own PATH, of which an empty one is the working directory.
 fn candidates(name: &[u8], env: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    if name.contains(&b'/') {
+    if name.contains(&b'/') || name.len() > NAME_MAX {
         return vec![name.to_vec()];
     }
     let path = env.iter().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
@@ -152,5 +157,11 @@ mod tests {
         assert_eq!(candidates(b"p", &env), [b"/a/p".to_vec(), b"p".to_vec(), b"/b//p".to_vec()]);
         assert_eq!(candidates(b"./p", &env), [b"./p".to_vec()]);
         assert_eq!(candidates(b"p", &[]), [b"/bin/p".to_vec(), b"/usr/bin/p".to_vec()]);
+    }
+
+    #[test]
+    fn a_name_too_long_for_any_file_is_not_joined_to_every_directory_of_a_long_path() {
+        let (name, path) = (vec![b'x'; 131_071], [&b"PATH="[..], &[b':'; 131_000]].concat());
+        assert_eq!(candidates(&name, &[path]), [name]);
     }
 }
