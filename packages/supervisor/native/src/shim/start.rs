@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_name_too_long_for_any_file_is_not_joined_to_every_directory_of_a_long_path() {
-        let (name, path) = (vec![b'x'; 131_071], [&b"PATH="[..], &[b':'; 131_000]].concat());
+        let (name, path) = (vec![b'x'; 131_071], [&b"PATH="[..], &vec![b':'; 131_000]].concat());
         assert_eq!(candidates(&name, &[path]), [name]);
     }
 }

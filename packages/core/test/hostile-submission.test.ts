@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CoreError } from '../src/core-error.ts';
+import type { SubmitOptions } from '../src/job-runner.ts';
+import { encodeOrder } from '../src/launch/launch-message.ts';
+import { jobEnvironment } from '../src/submit/base-environment.ts';
+import { requestDigest } from '../src/submit/request-digest.ts';
+import { resolveSubmission } from '../src/submit/resolve-submission.ts';
+import { splitCommand } from '../src/submit/split-command.ts';
+import { judge } from './support/judge.ts';
+
+const anything = fc.anything({ withSparseArray: true, withBigInt: true, withDate: true, withMap: true, withNullPrototype: true });
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.constantFrom('', '=', '\0', '\ud800', '__proto__', 'constructor', '/', '/tmp/..', 'A=B'),
+);
+const number = fc.oneof(fc.integer({ min: 1 }), fc.double(), fc.constantFrom(0, -1, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53, Number.NaN));
+const dictionary = fc.dictionary(text, text, { maxKeys: 4 });
+/** Mostly of the right shape, so that what is behind the first check is reached. */
+const nearly = <T>(right: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 8, arbitrary: right as fc.Arbitrary<unknown> }, { weight: 1, arbitrary: anything });
+
+const options = fc.record(
+  {
+    argv: nearly(fc.oneof(fc.array(text, { maxLength: 4 }), fc.sparseArray(text, { maxLength: 4 }))),
+    env: nearly(dictionary),
+    cwd: nearly(
+      fc.oneof(
+        text,
+        text.map((path) => `/${path}`),
+      ),
+    ),
+    owner: nearly(text),
+    requestId: nearly(text),
+    labels: nearly(fc.dictionary(fc.stringMatching(/^[a-z._/-]{0,4}$/), text, { maxKeys: 3 })),
+    limits: nearly(
+      fc.record(
+        { wallTimeMs: nearly(number), outputBytes: nearly(number), outputAction: nearly(fc.constantFrom('stop', 'truncate', 'x')) },
+        { requiredKeys: [] },
+      ),
+    ),
+  },
+  { requiredKeys: ['argv'] },
+);
+
+const JOB_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const user = { name: 'somebody', home: '/' };
+
+/** The order that a submission becomes, as it goes to the launcher; undefined when it is refused. */
+function orderOf(given: SubmitOptions): Uint8Array | undefined {
+  let spec;
+  try {
+    ({ spec } = resolveSubmission(given, 1024));
+  } catch (error) {
+    expect(error).toBeInstanceOf(CoreError);
+    expect(error).toMatchObject({ code: 'invalid-argument', field: expect.any(String) });
+    expect((error as Error).message.isWellFormed()).toBe(true);
+    return undefined;
+  }
+  for (const each of [...spec.argv, ...Object.entries(spec.env).flat(), spec.cwd, spec.requestId]) {
+    expect(each.isWellFormed() && !each.includes('\0')).toBe(true);
+  }
+  expect(requestDigest(given)).toMatch(/^[0-9a-f]{64}$/);
+  const { argv, limits } = spec;
+  return encodeOrder(1n, { jobId: JOB_ID, argv, env: jobEnvironment(spec.env, JOB_ID, user), cwd: spec.cwd || '/', limits });
+}
+
+test('[SUB-5] whatever is submitted is refused with its field named, or becomes an order that the launcher takes', () => {
+  const accepted: Uint8Array[] = [];
+  fc.assert(
+    fc.property(options, (given) => {
+      const order = orderOf(given as unknown as SubmitOptions);
+      if (order !== undefined && accepted.length < 2000) accepted.push(order);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(accepted.length).toBeGreaterThan(50);
+  const verdicts = judge(accepted.map((order) => ['l', order]));
+  expect(verdicts.filter((verdict) => verdict !== 'ok')).toEqual([]);
+});
+
+test('[SUB-7] whatever is given as one line is refused, or split into words that quoting puts together again', () => {
+  const pieces = fc.constantFrom(...' \t\n\'"\\$`a', 'é', '\u{1f600}', '\0', '\ud800');
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: pieces, maxLength: 40 }), fc.string({ unit: 'binary' })), (line) => {
+      let words;
+      try {
+        words = splitCommand(line);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'invalid-argument', field: 'command' });
+        return;
+      }
+      const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+      expect(splitCommand(quoted)).toEqual(words);
+    }),
+    { numRuns: 2000 },
+  );
+});
