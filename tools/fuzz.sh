@@ -33,10 +33,11 @@ libfuzzer() { # TARGET ARGUMENT…
   "$fuzzer" -timeout=10 -rss_limit_mb=1024 -max_len=65536 "$@"
 }
 
-properties() { # PACKAGE SECONDS ARGUMENT…
-  package=$1 for=$2
-  shift 2
-  (cd "packages/$package" && FUZZ_SECONDS=$for FUZZ_CRASHES="$work/crashes" vitest --run --no-file-parallelism --testTimeout=$(((for + 60) * 1000)) --reporter=dot "$@")
+# Each package's files with property tests; those that start servers or terminals are no part of it.
+properties() { # PACKAGE SECONDS SEED
+  files=$(cd "packages/$1" && grep -rl --include='*.test.ts' 'fc\.assert' src test 2>/dev/null) || return 0
+  # shellcheck disable=SC2086 # one word a file
+  (cd "packages/$1" && FUZZ_SEED=$3 FUZZ_SECONDS=$2 FUZZ_CRASHES="$work/crashes" vitest --run --no-file-parallelism --testTimeout=$((($2 + 60) * 1000)) --reporter=dot $files)
 }
 
 mkdir -p "$work/crashes" "$work/scratch"
@@ -44,7 +45,7 @@ trap 'rm -rf "$work/scratch"' EXIT
 
 if [ -n "${INPUT:-}" ]; then
   case $INPUT in
-    *.json) exec env FUZZ_INPUT="$(realpath "$INPUT")" node tools/replay-property.ts "$INPUT" ;;
+    *.json) exec node tools/replay-property.ts "$INPUT" ;;
   esac
   build_libfuzzer
   name=$(basename "$INPUT")
@@ -54,10 +55,36 @@ fi
 
 total=$(seconds "${TIME:-10m}")
 build_libfuzzer
+started=$(date +%s)
+left() { echo $((total - $(date +%s) + started)); }
+broken() {
+  echo "fuzz: $1 broke; run it again with: make fuzz INPUT=FILE, where FILE is the newest of" >&2
+  ls -t "$work/crashes" | sed "s|^|  .fuzz/crashes/|" | head -n 5 >&2
+  exit 1
+}
+
+# Half of the time belongs to libFuzzer.
+share=$((total / 8))
 for target in $targets; do
   mkdir -p "$work/corpus/$target" "$native/fuzz/regressions/$target"
   cargo run --quiet --release --locked --manifest-path $native/fuzz/Cargo.toml --bin write-seeds -- "$target" "$work/corpus/$target"
-  echo "fuzz: $target for $((total / 8)) s"
-  libfuzzer "$target" -fork="$(nproc)" -ignore_crashes=0 -max_total_time=$((total / 8)) -artifact_prefix="$work/crashes/$target-" -verbosity=0 -print_final_stats=1 \
-    "$work/corpus/$target" "$native/fuzz/regressions/$target"
+  echo "fuzz: $target for $share s"
+  libfuzzer "$target" -fork="$(nproc)" -ignore_crashes=0 -max_total_time=$((share > 0 ? share : 1)) -artifact_prefix="$work/crashes/$target-" -verbosity=0 \
+    "$work/corpus/$target" "$native/fuzz/regressions/$target" || broken "$target"
 done
+
+seed=$started
+while [ "$(left)" -gt 0 ]; do
+  # One property takes this long, so that a run of hours has many rounds, each by another seed.
+  each=$(($(left) / 60))
+  each=$((each < 1 ? 1 : each > 60 ? 60 : each))
+  for package in core server client cli; do
+    [ "$(left)" -gt 0 ] || break
+    echo "fuzz: properties of $package by seed $seed, $each s each"
+    properties "$package" "$each" "$seed" || broken "a property of $package"
+  done
+  echo "fuzz: the living launcher and shim by seed $seed"
+  (cd $native && FUZZ_SEED=$seed FUZZ_ROUNDS=300 cargo test --quiet --release --locked --test hostile) || broken "the launcher or shim by FUZZ_SEED=$seed FUZZ_ROUNDS=300"
+  seed=$((seed + 1))
+done
+echo "fuzz: nothing broke in $(($(date +%s) - started)) s"

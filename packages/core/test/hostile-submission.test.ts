@@ -11,18 +11,27 @@ import { judge } from './support/judge.ts';
 
 const anything = fc.anything({ withSparseArray: true, withBigInt: true, withDate: true, withMap: true, withNullPrototype: true });
 const text = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 12 }),
-  fc.constantFrom('', '=', '\0', '\ud800', '__proto__', 'constructor', '/', '/tmp/..', 'A=B'),
+  { weight: 60, arbitrary: fc.string({ unit: fc.constantFrom(...'abc/ _.$é\u{1f600}'), minLength: 1, maxLength: 12 }) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
+  { weight: 1, arbitrary: fc.constantFrom('', '=', '\0', '\ud800', '__proto__', 'constructor', '/', '/tmp/..', 'A=B') },
 );
-const number = fc.oneof(fc.integer({ min: 1 }), fc.double(), fc.constantFrom(0, -1, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53, Number.NaN));
+const number = fc.oneof(
+  { weight: 10, arbitrary: fc.integer({ min: 1 }) },
+  { weight: 1, arbitrary: fc.oneof(fc.double(), fc.constantFrom(0, -1, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53, Number.NaN)) },
+);
 const dictionary = fc.dictionary(text, text, { maxKeys: 4 });
 /** Mostly of the right shape, so that what is behind the first check is reached. */
 const nearly = <T>(right: fc.Arbitrary<T>) =>
-  fc.oneof({ weight: 8, arbitrary: right as fc.Arbitrary<unknown> }, { weight: 1, arbitrary: anything });
+  fc.oneof({ weight: 25, arbitrary: right as fc.Arbitrary<unknown> }, { weight: 1, arbitrary: anything });
 
 const options = fc.record(
   {
-    argv: nearly(fc.oneof(fc.array(text, { maxLength: 4 }), fc.sparseArray(text, { maxLength: 4 }))),
+    argv: nearly(
+      fc.oneof(
+        { weight: 9, arbitrary: fc.array(text, { minLength: 1, maxLength: 4 }) },
+        fc.sparseArray(text, { maxLength: 3, noTrailingHole: true }),
+      ),
+    ),
     env: nearly(dictionary),
     cwd: nearly(
       fc.oneof(
@@ -31,11 +40,11 @@ const options = fc.record(
       ),
     ),
     owner: nearly(text),
-    requestId: nearly(text),
-    labels: nearly(fc.dictionary(fc.stringMatching(/^[a-z._/-]{0,4}$/), text, { maxKeys: 3 })),
+    requestId: nearly(fc.stringMatching(/^[ -~]{0,20}$/)),
+    labels: nearly(fc.dictionary(fc.stringMatching(/^[a-z._/-]{1,4}$/), text, { maxKeys: 3 })),
     limits: nearly(
       fc.record(
-        { wallTimeMs: nearly(number), outputBytes: nearly(number), outputAction: nearly(fc.constantFrom('stop', 'truncate', 'x')) },
+        { wallTimeMs: nearly(number), outputBytes: nearly(number), outputAction: nearly(fc.constantFrom('stop', 'truncate')) },
         { requiredKeys: [] },
       ),
     ),

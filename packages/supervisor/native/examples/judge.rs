@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 
 use prost::Message;
 use worker_supervisor::launcher::check;
-use worker_supervisor::output::frame::{FILE_HEADER, Kind, file_header, parse};
+use worker_supervisor::output::frame::{FILE_HEADER, Kind, Missing, file_header, parse};
 use worker_supervisor::wire::Inbox;
 use worker_supervisor::wire::v1::{LauncherRequest, launcher_request};
 
@@ -35,10 +35,13 @@ fn output(file: &[u8]) -> String {
     while let Some(frame) = parse(file, at).filter(|frame| frame.offset == offset) {
         let payload = &file[frame.payload.clone()];
         let (taken, text) = match frame.kind {
-            Kind::Data(stream) => (Some(payload.len() as u64), format!("{stream:?} {} {}", frame.time, hex(payload))),
+            Kind::Data(stream) => (Some(payload.len() as u64), format!("{} {} {}", format!("{stream:?}").to_lowercase(), frame.time, hex(payload))),
             Kind::Gap(missing) => {
                 let count = |from: usize| u64::from_le_bytes(payload[from..from + 8].try_into().expect("8 of 16 bytes"));
-                (count(0).checked_add(count(8)), format!("{missing:?} {} {}", count(0), count(8)))
+                (
+                    count(0).checked_add(count(8)),
+                    format!("{} {} {}", if missing == Missing::Limit { "output-limit" } else { "write-failed" }, count(0), count(8)),
+                )
             }
         };
         let Some(end) = taken.and_then(|taken| offset.checked_add(taken)).filter(|end| *end < OFFSET_END) else { break };
