@@ -11,25 +11,32 @@ import { expect } from 'vitest';
 
 const { FUZZ_SEED, FUZZ_SECONDS, FUZZ_CRASHES, FUZZ_INPUT } = process.env;
 
-const replayed = FUZZ_INPUT === undefined ? {} : (JSON.parse(readFileSync(FUZZ_INPUT, 'utf8')) as { seed: number; path: string });
-const longRun =
-  FUZZ_SECONDS === undefined ? {} : { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: Number(FUZZ_SECONDS) * 1000 };
-
-function report(details: fc.RunDetails<unknown>): void {
-  if (!details.failed) return;
-  const message = fc.defaultReportMessage(details) ?? 'a property failed';
-  if (FUZZ_CRASHES !== undefined) {
-    const { testPath = '', currentTestName: test = '' } = expect.getState();
-    const file = relative(join(import.meta.dirname, '..'), testPath);
-    const text = JSON.stringify(
-      { file, test, seed: details.seed, path: details.counterexamplePath, counterexample: fc.stringify(details.counterexample) },
-      undefined,
-      2,
-    );
-    const name = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    writeFileSync(join(FUZZ_CRASHES, `property-${name}.json`), `${text}\n`);
-  }
-  throw new Error(message, { cause: details.errorInstance });
+interface Crash {
+  readonly seed: number;
+  readonly path: string | null;
 }
 
-fc.configureGlobal({ seed: Number(FUZZ_SEED ?? 1), ...longRun, ...replayed, reporter: report });
+/** Writes what broke a property; the report of the failure itself is fast-check's. */
+const keepCrash = () => ({
+  onAllRunsComplete: (details: fc.RunDetails<unknown>) => {
+    if (!details.failed || FUZZ_CRASHES === undefined) return;
+    const { testPath = '', currentTestName: test = '' } = expect.getState();
+    const file = relative(join(import.meta.dirname, '..'), testPath);
+    const { seed, counterexamplePath: path, counterexample } = details;
+    const text = JSON.stringify({ file, test, seed, path, counterexample: fc.stringify(counterexample) }, undefined, 2);
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 12);
+    writeFileSync(join(FUZZ_CRASHES, `property-${name}.json`), `${text}\n`);
+  },
+});
+
+const longRun = FUZZ_SECONDS === undefined ? [] : [fc.interruptAfterTimeLimit(Number(FUZZ_SECONDS) * 1000)];
+fc.configureGlobal({
+  seed: Number(FUZZ_SEED ?? 1),
+  plugins: [keepCrash, ...longRun],
+  ...(FUZZ_SECONDS === undefined ? {} : { numRuns: Number.MAX_SAFE_INTEGER }),
+});
+
+if (FUZZ_INPUT !== undefined) {
+  const { seed, path } = JSON.parse(readFileSync(FUZZ_INPUT, 'utf8')) as Crash;
+  fc.configureGlobal({ seed, ...(path === null ? {} : { path }), endOnFailure: true });
+}

@@ -4,7 +4,7 @@ import { parseDuration } from './duration.ts';
 import { parseSize } from './size.ts';
 
 const text = fc.oneof(
-  fc.string({ unit: fc.constantFrom(...'0123456789.smhdkKMGTiB -+e'), maxLength: 30 }),
+  fc.string({ unit: fc.constantFrom(...Array.from('0123456789.smhdkKMGTiB -+e')), maxLength: 30 }),
   fc
     .tuple(fc.stringMatching(/^[0-9]{1,400}(\.[0-9]{1,20})?$/), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'B', 'KiB', 'TiB', 'GB'))
     .map((parts) => parts.join('')),

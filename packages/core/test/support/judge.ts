@@ -36,7 +36,7 @@ export async function wholeFrames(path: string, bytes: Uint8Array): Promise<stri
   for await (const batch of cursor.read({ fileLength: Number.MAX_SAFE_INTEGER, produced: Number.MAX_SAFE_INTEGER }, true)) {
     for (const event of batch) {
       if (event.kind === 'gap') text += `;${event.offset} ${event.reason} ${event.stdoutBytes} ${event.stderrBytes}`;
-      else text += `;${event.offset} ${event.stream} ${event.timeNs} ${event.data.toString('hex')}`;
+      else text += `;${event.offset} ${event.stream} ${event.timeNs} ${Buffer.from(event.data).toString('hex')}`;
     }
   }
   await cursor.close();
