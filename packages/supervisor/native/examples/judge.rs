@@ -57,7 +57,7 @@ fn launch(stream: &[u8]) -> Result<String, &'static str> {
     let message = inbox.take().map_err(|_| "too long")?.ok_or("not whole")?;
     let request = LauncherRequest::decode(message).map_err(|_| "malformed")?;
     let Some(launcher_request::Request::Launch(launch)) = request.request else { return Err("unknown") };
-    check(&launch)?;
+    check(&launch, true)?;
     Ok("ok".to_owned())
 }
 

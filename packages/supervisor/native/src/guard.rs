@@ -27,7 +27,7 @@ pub fn run(order: Order<'_>) -> ! {
         Ok(Begun::Guard(listener, shim)) => (listener, shim),
         Ok(Begun::Shim(listener)) => shim::run(order, listener),
         Err((stage, error)) => {
-            let answer = refused(order.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
+            let answer = refused(order.job.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
             let mut bytes = Vec::new();
             encode(&answer, &mut bytes);
             // A launcher that is gone needs no answer.
@@ -35,13 +35,18 @@ pub fn run(order: Order<'_>) -> ! {
             process::exit_now(1);
         }
     };
-    let maker_dir = CString::new(shim::starting_name(&order.launch.job_id, shim)).unwrap_or_default();
+    let maker_dir = CString::new(shim::starting_name(&order.job.launch.job_id, shim)).unwrap_or_default();
     let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
-    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), jobs, starting]);
+    let mut keep = vec![listener.as_raw_fd(), jobs, starting];
+    keep.extend(order.job.descriptors());
+    let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         end_all();
+        if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
+            lease.give_back();
+        }
         remove_leftovers(&order);
     }
     process::exit_now(0);
@@ -57,7 +62,8 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     process::set_subreaper().map_err(|error| ("subreaper", error))?;
     name(order, "guard");
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
-    let mut keep = [order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    keep.extend(order.job.descriptors());
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {
@@ -75,7 +81,7 @@ fn name(order: &Order<'_>, role: &str) {
     let mut text = format!("worker-supervisor {role} --state-dir ").into_bytes();
     text.extend_from_slice(&order.state.name);
     text.push(b' ');
-    text.extend_from_slice(order.launch.job_id.as_bytes());
+    text.extend_from_slice(order.job.launch.job_id.as_bytes());
     title::set(&text);
 }
 
@@ -93,7 +99,7 @@ fn watch(shim: Pid) -> bool {
 
 /// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same. A result that was not whole is none.
 fn remove_leftovers(order: &Order<'_>) {
-    let Ok(name) = CString::new(order.launch.job_id.as_str()) else { return };
+    let Ok(name) = CString::new(order.job.launch.job_id.as_str()) else { return };
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
         let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
         let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);

@@ -3,6 +3,7 @@
 //! A library only so that tests drive the same code as the binary.
 
 pub mod guard;
+pub mod identity;
 pub mod launcher;
 pub mod output;
 pub mod shim;

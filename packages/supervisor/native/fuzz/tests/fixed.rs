@@ -54,6 +54,6 @@ fn no_bytes_in_an_output_file_are_taken_for_a_frame_that_was_not_written() {
 /// [OUT-3] [OUT-8]
 #[test]
 fn whatever_a_job_writes_and_whenever_the_disk_is_full_every_byte_is_kept_or_declared_missing() {
-    drive("writer", 3_000);
+    drive("writer", 1_000);
     std::fs::remove_dir_all(writer::folder()).expect("rm");
 }

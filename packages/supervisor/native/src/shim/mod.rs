@@ -19,7 +19,8 @@ pub use finish::result_file;
 pub use publish::starting_name;
 pub use start::Image;
 
-use crate::launcher::Order;
+use crate::identity::{Claim, Lease};
+use crate::launcher::{Accepted, Order};
 use crate::output::{Limit, Writer};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
@@ -74,6 +75,7 @@ struct Shim {
     job_id: String,
     program_name: Vec<u8>,
     cwd: Vec<u8>,
+    claim: Option<Claim>,
     dir: OwnedFd,
     listener: OwnedFd,
     children: OwnedFd,
@@ -103,22 +105,28 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         .map_err(|error| publish::system("setsid", &error))
         .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
         .and_then(|()| crate::sys::signal::child_events().map_err(|error| publish::system("signalfd", &error)))
-        .and_then(|children| publish::publish(order.state, &order.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
+        .and_then(|children| publish::publish(order.state, &order.job.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
     let response = match &published {
         Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
         Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
     };
     let mut bytes = Vec::new();
-    encode(&LauncherResponse { sequence: order.sequence, response: Some(response) }, &mut bytes);
+    encode(&LauncherResponse { sequence: order.job.sequence, response: Some(response) }, &mut bytes);
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
-    let Ok((dir, children)) = published else { process::exit_now(0) };
-    let Order { launch, report, .. } = order;
+    let Order { job, report, .. } = order;
+    let Ok((dir, children)) = published else {
+        job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
+        process::exit_now(0)
+    };
     drop(report);
     // The state directory is the launcher's; a shim needs only its job's.
-    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()]);
+    let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
+    keep.extend(job.descriptors());
+    let _ = fd::close_all_but(&mut keep);
 
-    let start = start::start(&launch);
+    let Accepted { launch, claim, .. } = job;
+    let start = start::start(&launch, claim.as_ref().map(|claim| &claim.identity));
     let (phase, program, forked_ns, pipes) = match start {
         Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
         Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
@@ -128,6 +136,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         job_id: launch.job_id,
         program_name: launch.argv.into_iter().next().unwrap_or_default(),
         cwd: launch.cwd,
+        claim,
         dir,
         listener,
         children,
@@ -149,6 +158,9 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
+    if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
+        lease.give_back();
+    }
     process::exit_now(0)
 }
 

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use super::drain::Pipes;
 use super::stage::{Report, Stage};
 use super::start_failed;
+use crate::identity::{self, Identity};
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
-use crate::sys::{fd, signal};
+use crate::sys::{fd, signal, user};
 use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
@@ -30,22 +31,29 @@ pub struct Begun {
 }
 
 /// Everything the new process needs, made before the fork.
-pub struct Image {
+pub struct Image<'a> {
+    identity: Option<&'a Identity>,
     argv: ExecArray,
     env: ExecArray,
     cwd: CString,
     candidates: Vec<CString>,
 }
 
-/// Forks the program. Its exec goes on by itself: `read_exec` tells how it went.
-pub fn start(launch: &Launch) -> Result<Begun, StartFailed> {
+/// Forks the program, which becomes this user. Its exec goes on by itself: `read_exec` tells how it went.
+pub fn start(launch: &Launch, identity: Option<&Identity>) -> Result<Begun, StartFailed> {
     let subject = &launch.argv[0];
     let prepare = |error: io::Error| start_failed("prepare", &error, subject);
-    let image = Image::new(launch).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
+    let image = Image::new(launch, identity).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
     let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
     let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     let (exec, exec_end) = fd::pipe().map_err(prepare)?;
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
+    if let Some(identity) = identity {
+        // /dev/stdout is opened anew by its permissions, and a pipe is its maker's alone.
+        for end in [&stdout_end, &stderr_end] {
+            user::give(end.as_fd(), identity.uid, identity.gid).map_err(prepare)?;
+        }
+    }
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
     match process::fork().map_err(|error| start_failed("fork", &error, subject))? {
         Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes }),
@@ -78,12 +86,13 @@ pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
     }
 }
 
-impl Image {
+impl<'a> Image<'a> {
     /// `None` when a string holds a NUL.
     #[must_use]
-    pub fn new(launch: &Launch) -> Option<Self> {
+    pub fn new(launch: &Launch, identity: Option<&'a Identity>) -> Option<Self> {
         let candidates = candidates(&launch.argv[0], &launch.env);
         Some(Self {
+            identity,
             argv: ExecArray::new(launch.argv.clone())?,
             env: ExecArray::new(launch.env.clone())?,
             cwd: CString::new(launch.cwd.as_slice()).ok()?,
@@ -108,6 +117,12 @@ impl Image {
         fd::assign(stdout.as_raw_fd(), 1).map_err(at(Stage::Prepare))?;
         fd::assign(stderr.as_raw_fd(), 2).map_err(at(Stage::Prepare))?;
         process::set_umask(PROGRAM_UMASK);
+        match self.identity {
+            Some(identity) => identity::assume(identity).map_err(at(Stage::User))?,
+            // A server may be given capabilities that its jobs are not meant to have.
+            None if process::own_uid() != 0 => user::drop_capabilities().map_err(at(Stage::User))?,
+            None => {}
+        }
         exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
         signal::unblock_all();
         Ok(self.exec())
