@@ -29,14 +29,13 @@ const keepCrash = () => ({
   },
 });
 
-const longRun = FUZZ_SECONDS === undefined ? [] : [fc.interruptAfterTimeLimit(Number(FUZZ_SECONDS) * 1000)];
-fc.configureGlobal({
-  seed: Number(FUZZ_SEED ?? 1),
-  plugins: [keepCrash, ...longRun],
-  ...(FUZZ_SECONDS === undefined ? {} : { numRuns: Number.MAX_SAFE_INTEGER }),
-});
+fc.configureGlobal({ seed: Number(FUZZ_SEED ?? 1), ...(FUZZ_SECONDS === undefined ? {} : { numRuns: Number.MAX_SAFE_INTEGER }) });
+fc.installGlobalPlugin(keepCrash);
+if (FUZZ_SECONDS !== undefined) fc.installGlobalPlugin(fc.interruptAfterTimeLimit(Number(FUZZ_SECONDS) * 1000));
 
 if (FUZZ_INPUT !== undefined) {
   const { seed, path } = JSON.parse(readFileSync(FUZZ_INPUT, 'utf8')) as Crash;
-  fc.configureGlobal({ seed, ...(path === null ? {} : { path }), endOnFailure: true });
+  // The path is no global parameter by its type, for it fits one property alone: the replay runs one.
+  const replay: object = { ...(path === null ? {} : { path }), endOnFailure: true };
+  fc.configureGlobal({ seed, ...replay });
 }

@@ -142,7 +142,7 @@ test('[RUN-6] a launcher that sends anything at all fails the start with a reaso
     fc.asyncProperty(answers, async (bytes) => {
       writeFileSync(`${binary}.bytes`, bytes);
       try {
-        await (await ProcessLauncher.start({ binary, stateDir: directory, log: () => undefined })).close();
+        await (await ProcessLauncher.start({ binary, stateDir: directory, cgroup: 'none', log: () => undefined })).close();
       } catch (error) {
         expect(error).toBeInstanceOf(CoreError);
       }
