@@ -4,11 +4,12 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::launcher::{Order, refused, remove_one};
+use crate::limits::{Group, patiently};
 use crate::shim;
-use crate::sweep::{Outcome, Sweep};
+use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
 use crate::sys::{dir, errno, fd, signal, socket, title};
 use crate::wire::encode;
@@ -17,6 +18,7 @@ use crate::wire::v1::RefusalReason;
 // What the kernel does not let go is looked for again and again, slower and slower.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+const STRIKE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs in the process that the launcher forked; does not return.
 pub fn run(order: Order<'_>) -> ! {
@@ -39,11 +41,13 @@ pub fn run(order: Order<'_>) -> ! {
     let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
     let mut keep = vec![listener.as_raw_fd(), jobs, starting];
-    keep.extend(order.job.descriptors());
+    keep.extend(order.descriptors());
     let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
-        end_all();
+        let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
+        end_all(|| strike(&group, order.job.claim.as_ref()));
+        patiently(|| group.remove());
         if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }
@@ -63,7 +67,7 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     name(order, "guard");
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
     let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
-    keep.extend(order.job.descriptors());
+    keep.extend(order.descriptors());
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {
@@ -106,10 +110,18 @@ fn remove_leftovers(order: &Order<'_>) {
     }
 }
 
-fn end_all() {
+fn end_all(strike: impl Fn()) {
     let mut sweep = Sweep::new();
     let mut pause = FIRST_PAUSE;
+    let mut next_strike = Instant::now();
     loop {
+        if sweep.is_over(|_, _| {}) {
+            return;
+        }
+        if Instant::now() >= next_strike {
+            strike();
+            next_strike = Instant::now() + STRIKE_EVERY;
+        }
         match sweep.pass(|_, _| {}) {
             Outcome::Gone => return,
             Outcome::Again => pause = FIRST_PAUSE,

@@ -5,6 +5,7 @@
 pub mod guard;
 pub mod identity;
 pub mod launcher;
+pub mod limits;
 pub mod output;
 pub mod shim;
 pub mod sweep;

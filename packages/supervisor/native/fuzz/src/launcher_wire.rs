@@ -1,8 +1,11 @@
 //! What core sends to the launcher, through everything that is done with it before a process is forked.
 
+use std::ffi::CString;
+
 use prost::Message;
 use worker_supervisor::launcher::check;
-use worker_supervisor::shim::Image;
+use worker_supervisor::shim::candidates;
+use worker_supervisor::sys::exec::ExecArray;
 use worker_supervisor::wire::v1::{Launch, LauncherRequest, launcher_request};
 
 use crate::framing;
@@ -27,5 +30,10 @@ fn prepare(launch: &Launch, root: bool) {
     assert!(id.len() == 36 && id.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-'), "an id must be safe as a name in the file system");
     assert!(launch.cwd.starts_with(b"/") && !launch.argv[0].is_empty() && launch.output_bytes > 0);
     assert!(root || launch.identity.is_none(), "only root runs jobs as somebody else");
-    assert!(Image::new(launch, None).is_some(), "what was accepted must be fit for execve");
+    let strings = [&launch.argv, &launch.env].into_iter().all(|strings| ExecArray::new(strings.clone()).is_some());
+    assert!(strings && CString::new(launch.cwd.as_slice()).is_ok(), "what was accepted must be fit for execve");
+    let paths = candidates(&launch.argv[0], &launch.env);
+    assert!(paths.iter().all(|path| CString::new(path.as_slice()).is_ok()));
+    let given: usize = launch.argv.iter().chain(&launch.env).map(Vec::len).sum();
+    assert!(paths.iter().map(Vec::len).sum::<usize>() <= 300 * (given + 32), "the paths to try must not outgrow the request");
 }

@@ -3,10 +3,44 @@
 use std::fs;
 use std::path::Path;
 
+use worker_supervisor::wire::encode;
+use worker_supervisor::wire::v1::{Bind, Identity, Launch, LauncherRequest, Network, ResourceLimits, Sandbox, User, identity::Who, launcher_request};
+
 /// Requests to the launcher, cut in several ways.
 #[must_use]
 pub fn launcher_requests() -> Vec<Vec<u8>> {
-    wire("LauncherRequest")
+    let mut seeds = wire("LauncherRequest");
+    for who in [Who::Own(true), Who::User(User { uid: 1000, gid: 1000, groups: vec![1, 2] })] {
+        let mut frame = vec![100];
+        encode(&LauncherRequest { sequence: 7, request: Some(launcher_request::Request::Launch(enclosed(who))) }, &mut frame);
+        seeds.push(frame);
+    }
+    seeds
+}
+
+/// A launch with everything in it.
+fn enclosed(who: Who) -> Launch {
+    let bind = |path: &[u8], writable| Bind { root: b"/srv".to_vec(), path: path.to_vec(), target: b"/data".to_vec(), writable };
+    Launch {
+        job_id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+        argv: vec![b"true".to_vec()],
+        cwd: b"/workspace".to_vec(),
+        output_bytes: 1,
+        identity: Some(Identity { who: Some(who) }),
+        limits: Some(ResourceLimits {
+            memory_bytes: 1 << 30,
+            processes: 100,
+            cpu_weight: 100,
+            cpu_millis: 1500,
+            open_files: 1024,
+            file_size_bytes: 1 << 40,
+            io_read_bytes_per_second: 1 << 20,
+            io_write_bytes_per_second: 1,
+            best_effort: true,
+        }),
+        sandbox: Some(Sandbox { network: Network::None.into(), binds: vec![bind(b"", false), bind(b"a/b", true)] }),
+        ..Launch::default()
+    }
 }
 
 /// Requests to a shim, cut in several ways.

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::identity::{self, Claim, Identity, Leases, Range};
-use crate::sys::{errno, process};
-use crate::wire::v1::{Attempt, Host, Identity as WireIdentity, LaunchRefused, RefusalReason, identity::Who};
+use crate::limits::{self, Cgroups, Plan};
+use crate::sys::{errno, host, process};
+use crate::wire::v1::{Attempt, Host, Identity as WireIdentity, Launch, LaunchRefused, RefusalReason, ResourceLimits, identity::Who};
 
 /// Where the jobs' cgroups are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,11 @@ pub struct Wishes {
 
 /// The launcher's means.
 pub struct Means {
+    /// Where jobs have their cgroups.
+    pub cgroups: Cgroups,
+    /// What the kernel is told of each program, for when the host is out of memory.
+    pub dying_score: String,
+    nproc_by_namespace: bool,
     leases: Leases,
     own_uids: Attempt,
 }
@@ -42,13 +48,35 @@ impl Means {
         } else {
             Attempt { done: false, stage: "setresuid".to_owned(), errno: libc::EPERM }
         };
-        Self { leases, own_uids }
+        let cgroups = Cgroups::find(&wishes.cgroup, state_dir);
+        Self { cgroups, dying_score: limits::dying_score(), nproc_by_namespace: limits::counts_processes_by_namespace(), leases, own_uids }
     }
 
     /// As the hello tells it.
     #[must_use]
     pub fn describe(&self) -> Host {
-        Host { own_uids: Some(self.own_uids.clone()), ..Host::default() }
+        Host {
+            controllers: self.cgroups.describe(),
+            own_uids: Some(self.own_uids.clone()),
+            memory_bytes: host::memory_bytes(),
+            cpus: host::cpus(),
+            kernel_release: host::kernel_release(),
+            ..Host::default()
+        }
+    }
+
+    /// How a job's limits are enforced.
+    ///
+    /// # Errors
+    /// The refusal: one cannot be, and the best is not enough.
+    pub fn plan(&self, launch: &Launch, claim: Option<&Claim>) -> Result<Plan, Box<LaunchRefused>> {
+        let none = ResourceLimits::default();
+        let sandboxed = launch.sandbox.is_some();
+        let alone = claim.is_some_and(|claim| claim.lease.is_some()) || (sandboxed && self.nproc_by_namespace);
+        // The init of a sandbox runs as the same user.
+        let counted_alone = alone.then_some(u64::from(sandboxed));
+        Plan::make(launch.limits.as_ref().unwrap_or(&none), &self.cgroups, counted_alone)
+            .map_err(|refused| Box::new(cannot("limits", refused.errno, format!("{} cannot be enforced on this host", refused.field))))
     }
 
     /// Whom a job runs as; a user id of its own is lent to it.

@@ -17,6 +17,7 @@ pub use start::{Accepted, Order, refused};
 pub use state_dir::StateDir;
 pub use validate::check;
 
+use crate::limits;
 use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};
 use crate::wire::v1::{LauncherHello, LauncherRequest, LauncherResponse, RefusalReason, launcher_request, launcher_response};
@@ -48,9 +49,12 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
     let means = Means::find(wishes, &state.path);
+    limits::remove_leftovers(&means.cgroups, leftovers::is_shim);
     let mut launcher = Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();
-    launcher.serve()
+    let served = launcher.serve();
+    launcher.means.cgroups.leave();
+    served
 }
 
 /// Everything that shims and programs inherit is set once, here: a job then costs no call for it.
@@ -116,7 +120,7 @@ impl Launcher {
     /// Passes on what the shims report of their starts.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
         for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
-            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &mut self.outbox) } else { Some(start) };
+            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &self.means, &mut self.outbox) } else { Some(start) };
             self.starts.extend(goes_on);
         }
     }

@@ -16,17 +16,18 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 pub use finish::result_file;
-pub use publish::starting_name;
-pub use start::Image;
+pub use publish::{group_name, starting_name};
+pub use start::candidates;
 
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Accepted, Order};
+use crate::limits::{Group, OomWatch, Plan, patiently};
 use crate::output::{Limit, Writer};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
 use crate::wire::encode;
-use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, StartFailed, launcher_response};
+use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
 use drain::Pipes;
 use serve::Client;
 use std::time::Duration;
@@ -76,6 +77,10 @@ struct Shim {
     program_name: Vec<u8>,
     cwd: Vec<u8>,
     claim: Option<Claim>,
+    plan: Plan,
+    group: Group,
+    usage: ResourceUsage,
+    memory: Option<OomWatch>,
     dir: OwnedFd,
     listener: OwnedFd,
     children: OwnedFd,
@@ -114,7 +119,8 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     encode(&LauncherResponse { sequence: order.job.sequence, response: Some(response) }, &mut bytes);
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
-    let Order { job, report, .. } = order;
+    let keep_open: Vec<_> = order.descriptors().collect();
+    let Order { job, report, means, .. } = order;
     let Ok((dir, children)) = published else {
         job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
         process::exit_now(0)
@@ -122,11 +128,18 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     drop(report);
     // The state directory is the launcher's; a shim needs only its job's.
     let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
-    keep.extend(job.descriptors());
+    keep.extend(keep_open);
     let _ = fd::close_all_but(&mut keep);
 
-    let Accepted { launch, claim, .. } = job;
-    let start = start::start(&launch, claim.as_ref().map(|claim| &claim.identity));
+    let Accepted { launch, claim, plan, .. } = job;
+    let (group, memory, start) = match start::enclose(&launch, &plan, means) {
+        Ok((mut group, memory)) => {
+            let start = start::start(&launch, claim.as_ref().map(|claim| &claim.identity), &plan, &group, &means.dying_score);
+            group.close_entrances();
+            (group, memory, start)
+        }
+        Err(failed) => (Group::default(), None, Err(failed)),
+    };
     let (phase, program, forked_ns, pipes) = match start {
         Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
         Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
@@ -137,6 +150,10 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         program_name: launch.argv.into_iter().next().unwrap_or_default(),
         cwd: launch.cwd,
         claim,
+        plan,
+        group,
+        usage: ResourceUsage::default(),
+        memory,
         dir,
         listener,
         children,
@@ -158,6 +175,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
+    patiently(|| shim.group.remove());
     if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
         lease.give_back();
     }

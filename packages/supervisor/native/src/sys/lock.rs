@@ -20,6 +20,20 @@ pub fn lock_byte(file: BorrowedFd<'_>, position: u64) -> io::Result<bool> {
     }
 }
 
+/// Holds a directory together with others; with `alone`, without them. `false` when somebody else holds it otherwise.
+///
+/// # Errors
+/// As flock(2).
+pub fn hold(dir: BorrowedFd<'_>, alone: bool) -> io::Result<bool> {
+    let operation = libc::LOCK_NB | if alone { libc::LOCK_EX } else { libc::LOCK_SH };
+    // SAFETY: the handle is open.
+    match check(unsafe { libc::flock(dir.as_raw_fd(), operation) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 // In the width that the structure has.
 const WRITE: libc::c_short = 1;
 const START: libc::c_short = 0;

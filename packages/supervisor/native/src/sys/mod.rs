@@ -6,6 +6,8 @@ pub mod clock;
 pub mod dir;
 pub mod exec;
 pub mod fd;
+pub mod host;
+pub mod limit;
 pub mod lock;
 pub mod poll;
 pub mod process;

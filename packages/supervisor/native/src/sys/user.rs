@@ -47,6 +47,15 @@ pub fn drop_capabilities() -> io::Result<()> {
     }
 }
 
+/// Enters a user namespace of our own.
+///
+/// # Errors
+/// As unshare(2).
+pub fn enter_own_namespace() -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
+}
+
 /// Gives an open file to a user and a group.
 ///
 /// # Errors
