@@ -77,7 +77,7 @@ seed=$started
 while [ "$(left)" -gt 0 ]; do
   # One property takes this long, so that a run of hours has many rounds, each by another seed.
   each=$(($(left) / 60))
-  each=$((each < 1 ? 1 : each > 60 ? 60 : each))
+  each=$((each < 5 ? 5 : each > 60 ? 60 : each))
   for package in core server client cli; do
     [ "$(left)" -gt 0 ] || break
     echo "fuzz: properties of $package by seed $seed, $each s each"

@@ -38,12 +38,12 @@ export function parseFrameHead(bytes: Buffer, at: number, offset: number): Frame
   if (crc32(bytes.subarray(at, at + 28)) !== bytes.readUInt32LE(at + 28)) return undefined;
   const length = bytes.readUInt32LE(at);
   if (length < 1 || length > MAX_PAYLOAD_BYTES || readInteger(bytes, at + 8) !== offset) return undefined;
-  if (bytes[at + 7] !== 0 || !Number.isSafeInteger(offset + length)) return undefined;
+  if (bytes[at + 7] !== 0) return undefined;
   const head = { length, offset, payloadCrc: bytes.readUInt32LE(at + 24) };
   const kind = bytes[at + 4];
   const stream = bytes[at + 5];
   const reason = bytes[at + 6];
-  if (kind === 1 && (stream === 1 || stream === 2) && reason === 0)
+  if (kind === 1 && (stream === 1 || stream === 2) && reason === 0 && Number.isSafeInteger(offset + length))
     return { kind: 'data', stream: stream === 1 ? 'stdout' : 'stderr', ...head };
   if (kind === 2 && length === GAP_PAYLOAD_BYTES && stream === 0 && (reason === 1 || reason === 2)) {
     return { kind: 'gap', reason: reason === 1 ? 'output-limit' : 'write-failed', ...head };

@@ -4,9 +4,10 @@ use std::ffi::CString;
 
 use prost::Message;
 use worker_supervisor::launcher::check;
+use worker_supervisor::limits::{Cgroups, Plan};
 use worker_supervisor::shim::candidates;
 use worker_supervisor::sys::exec::ExecArray;
-use worker_supervisor::wire::v1::{Launch, LauncherRequest, launcher_request};
+use worker_supervisor::wire::v1::{Launch, LauncherRequest, ResourceLimits, launcher_request};
 
 use crate::framing;
 
@@ -36,4 +37,20 @@ fn prepare(launch: &Launch, root: bool) {
     assert!(paths.iter().all(|path| CString::new(path.as_slice()).is_ok()));
     let given: usize = launch.argv.iter().chain(&launch.env).map(Vec::len).sum();
     assert!(paths.iter().map(Vec::len).sum::<usize>() <= 300 * (given + 32), "the paths to try must not outgrow the request");
+    if let Some(limits) = &launch.limits {
+        plan(limits);
+    }
+}
+
+/// On a host without cgroups a limit is refused, done by an rlimit, or named.
+fn plan(limits: &ResourceLimits) {
+    for counted in [None, Some(3)] {
+        let Ok(plan) = Plan::make(limits, &Cgroups::default(), counted) else {
+            assert!(!limits.best_effort, "the best that can be done is always possible");
+            continue;
+        };
+        assert!(limits.best_effort || plan.unenforced.is_empty(), "what is not enforced must have been allowed to be");
+        assert_eq!(plan.unenforced.contains(&"memory_bytes"), limits.memory_bytes > 0);
+        assert!(plan.uses.is_empty() && plan.writes.is_empty());
+    }
 }
