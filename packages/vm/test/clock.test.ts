@@ -29,7 +29,7 @@ for (const days of [1, -1]) {
     expect((await session.get(job.id)).state.kind).toBe('running');
     const { state } = await session.wait(job.id, { timeoutMs: 30_000 });
     const ended = await uptime();
-    expect(state).toMatchObject({ kind: 'stopped', reason: 'wall-time-limit' });
+    expect(state).toMatchObject({ kind: 'stopped', reason: 'timed-out' });
     const started = Number(Buffer.from((await session.output(job.id)).stdout).toString());
     expect(ended - started).toBeGreaterThan(LIMIT - 1);
     expect(ended - started).toBeLessThan(LIMIT + 10);
@@ -47,7 +47,7 @@ for (const days of [1, -1]) {
     expect(lasted).toBeGreaterThan(LIMIT - 1);
     expect(lasted).toBeLessThan(LIMIT + 10);
     const again = await RunnerSession.open(vm, { stateDir: `/var/lib/limit-${direction}` });
-    expect((await again.wait(alone.id, { timeoutMs: 10_000 })).state).toMatchObject({ kind: 'stopped', reason: 'wall-time-limit' });
+    expect((await again.wait(alone.id, { timeoutMs: 10_000 })).state).toMatchObject({ kind: 'stopped', reason: 'timed-out' });
     await again.close();
   });
 

@@ -14,7 +14,7 @@ test('[RUN-1] [RUN-4] [SUB-1] [SUB-2] after a reset of the machine what had ende
   const running = await Promise.all(
     [1, 2, 3].map(async () => (await before.submit({ argv: ['sh', '-c', 'echo ready; exec sleep 1000'] })).job),
   );
-  for (const { id } of running) await running_(before, id);
+  for (const { id } of running) await isReady(before, id);
   // Nothing is started while the launcher stands still.
   await vm.sh("kill -STOP $(pgrep -f 'supervisor launcher')");
   const queued = await Promise.all(
@@ -49,20 +49,20 @@ test('[RUN-1] [RUN-4] [SUB-1] [SUB-2] after a reset of the machine what had ende
   await nothingIsLeft(vm, after);
 });
 
-test('[SUB-1] [SUB-2] the power goes while jobs are submitted, three times: every acknowledged one is there afterwards, and none runs twice', async () => {
+test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every acknowledged one is there afterwards, and none runs twice', async () => {
   await using vm = await boot();
   const acknowledged: Job[] = [];
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     const session = await RunnerSession.open(vm, { stateDir });
     const enough = Promise.withResolvers<void>();
     let count = 0;
-    const submits = Array.from({ length: 40 }, async () => {
+    const submits = Array.from({ length: 16 }, async () => {
       // Its own write is on the disk before the program ends.
       const { job } = await session.submit({
         argv: ['sh', '-c', 'echo x >> /var/ran-$WORKER_JOB_ID; sync /var /var/ran-$WORKER_JOB_ID; echo done'],
       });
       acknowledged.push(job);
-      if ((count += 1) === 10 + round * 5) enough.resolve();
+      if ((count += 1) === 6) enough.resolve();
     });
     const all = Promise.allSettled(submits);
     await enough.promise;
@@ -71,7 +71,7 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, three times: ever
     await vm.powerOn();
   }
   const session = await RunnerSession.open(vm, { stateDir });
-  expect(acknowledged.length).toBeGreaterThanOrEqual(45);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(12);
   const states = await Promise.all(acknowledged.map(async ({ id }) => (await session.wait(id, { timeoutMs: 60_000 })).state));
   const kinds = new Set(states.map((state) => (state.kind === 'completed' && state.exit.kind === 'code' ? state.exit.code : state.kind)));
   // Those that ran when the power went are lost; all others have done what they should.
@@ -87,9 +87,9 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, three times: ever
     if (states[index]?.kind === 'completed') expect(ran.get(id), id).toBe(1);
   }
   await nothingIsLeft(vm, session);
-});
+}, 150_000);
 
-async function running_(session: RunnerSession, id: string): Promise<void> {
+async function isReady(session: RunnerSession, id: string): Promise<void> {
   await expect.poll(async () => (await session.output(id, { follow: false })).stdout.length, { timeout: 10_000 }).toBe(6);
 }
 
