@@ -4,11 +4,12 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::launcher::{Order, refused, remove_one};
+use crate::limits::{Group, REMOVE_ATTEMPTS, REMOVE_PAUSE};
 use crate::shim;
-use crate::sweep::{Outcome, Sweep};
+use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
 use crate::sys::{dir, errno, fd, signal, socket, title};
 use crate::wire::encode;
@@ -17,6 +18,7 @@ use crate::wire::v1::RefusalReason;
 // What the kernel does not let go is looked for again and again, slower and slower.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+const STRIKE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs in the process that the launcher forked; does not return.
 pub fn run(order: Order<'_>) -> ! {
@@ -27,7 +29,7 @@ pub fn run(order: Order<'_>) -> ! {
         Ok(Begun::Guard(listener, shim)) => (listener, shim),
         Ok(Begun::Shim(listener)) => shim::run(order, listener),
         Err((stage, error)) => {
-            let answer = refused(order.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
+            let answer = refused(order.job.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
             let mut bytes = Vec::new();
             encode(&answer, &mut bytes);
             // A launcher that is gone needs no answer.
@@ -35,13 +37,20 @@ pub fn run(order: Order<'_>) -> ! {
             process::exit_now(1);
         }
     };
-    let maker_dir = CString::new(shim::starting_name(&order.launch.job_id, shim)).unwrap_or_default();
+    let maker_dir = CString::new(shim::starting_name(&order.job.launch.job_id, shim)).unwrap_or_default();
     let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
-    let _ = fd::close_all_but(&mut [listener.as_raw_fd(), jobs, starting]);
+    let mut keep = vec![listener.as_raw_fd(), jobs, starting];
+    keep.extend(order.descriptors());
+    let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
         remove_one(order.state.starting.as_fd(), &maker_dir);
-        end_all();
+        let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
+        end_all(|| strike(&group, order.job.claim.as_ref()));
+        remove_group(&group);
+        if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
+            lease.give_back();
+        }
         remove_leftovers(&order);
     }
     process::exit_now(0);
@@ -57,7 +66,8 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     process::set_subreaper().map_err(|error| ("subreaper", error))?;
     name(order, "guard");
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
-    let mut keep = [order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
+    keep.extend(order.descriptors());
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {
@@ -75,7 +85,7 @@ fn name(order: &Order<'_>, role: &str) {
     let mut text = format!("worker-supervisor {role} --state-dir ").into_bytes();
     text.extend_from_slice(&order.state.name);
     text.push(b' ');
-    text.extend_from_slice(order.launch.job_id.as_bytes());
+    text.extend_from_slice(order.job.launch.job_id.as_bytes());
     title::set(&text);
 }
 
@@ -93,17 +103,35 @@ fn watch(shim: Pid) -> bool {
 
 /// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same. A result that was not whole is none.
 fn remove_leftovers(order: &Order<'_>) {
-    let Ok(name) = CString::new(order.launch.job_id.as_str()) else { return };
+    let Ok(name) = CString::new(order.job.launch.job_id.as_str()) else { return };
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
         let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
         let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
     }
 }
 
-fn end_all() {
+/// The kernel takes a moment after the last process.
+fn remove_group(group: &Group) {
+    for _ in 0..REMOVE_ATTEMPTS {
+        if group.remove() {
+            return;
+        }
+        signal::wait_child(REMOVE_PAUSE);
+    }
+}
+
+fn end_all(strike: impl Fn()) {
     let mut sweep = Sweep::new();
     let mut pause = FIRST_PAUSE;
+    let mut next_strike = Instant::now();
     loop {
+        if sweep.is_over(|_, _| {}) {
+            return;
+        }
+        if Instant::now() >= next_strike {
+            strike();
+            next_strike = Instant::now() + STRIKE_EVERY;
+        }
         match sweep.pass(|_, _| {}) {
             Outcome::Gone => return,
             Outcome::Again => pause = FIRST_PAUSE,

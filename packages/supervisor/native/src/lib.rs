@@ -3,7 +3,9 @@
 //! A library only so that tests drive the same code as the binary.
 
 pub mod guard;
+pub mod identity;
 pub mod launcher;
+pub mod limits;
 pub mod output;
 pub mod shim;
 pub mod sweep;

@@ -1,28 +1,52 @@
 //! `worker-supervisor launcher --state-dir DIR`: started by core with a connected stream socket as file descriptor 3.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: worker-supervisor launcher --state-dir DIR   (file descriptor 3: a stream socket to core)\n       worker-supervisor --version";
+use worker_supervisor::identity::Range;
+use worker_supervisor::launcher::{self, CgroupWish, Wishes};
+
+const USAGE: &str =
+    "usage: worker-supervisor launcher --state-dir DIR [--cgroup auto|none|PATH] [--job-uids FIRST-LAST]   (file descriptor 3: a stream socket to core)
+       worker-supervisor --version";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     match words.as_slice() {
-        ["launcher", "--state-dir", _] => match worker_supervisor::launcher::run(&arguments[2]) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
+        ["launcher", "--state-dir", _, flags @ ..] => match parse(flags).map(|wishes| launcher::run(&arguments[2], &wishes)) {
+            Some(Ok(())) => ExitCode::SUCCESS,
+            Some(Err(message)) => {
                 eprintln!("worker-supervisor launcher: {message}");
                 ExitCode::FAILURE
             }
+            None => misused(),
         },
         ["--version"] => {
             println!("worker-supervisor {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
-        _ => {
-            eprintln!("{USAGE}");
-            ExitCode::from(2)
+        _ => misused(),
+    }
+}
+
+fn misused() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
+
+/// The launcher's flags; `None` when they are none.
+fn parse(flags: &[&str]) -> Option<Wishes> {
+    let mut wishes = Wishes { cgroup: CgroupWish::Auto, job_uids: Range::DEFAULT };
+    for pair in flags.chunks(2) {
+        match pair {
+            ["--cgroup", "auto"] => wishes.cgroup = CgroupWish::Auto,
+            ["--cgroup", "none"] => wishes.cgroup = CgroupWish::None,
+            ["--cgroup", path] if path.starts_with('/') => wishes.cgroup = CgroupWish::Below(PathBuf::from(path)),
+            ["--job-uids", range] => wishes.job_uids = Range::parse(range)?,
+            _ => return None,
         }
     }
+    Some(wishes)
 }

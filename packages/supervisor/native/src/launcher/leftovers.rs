@@ -25,7 +25,7 @@ pub fn remove(state: &StateDir) {
 }
 
 /// Whether a process can be the maker: its number may have passed to anybody since. Without /proc each that lives counts.
-fn is_shim(maker: Pid) -> bool {
+pub fn is_shim(maker: Pid) -> bool {
     let alive = !signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
     alive && std::fs::read(format!("/proc/{maker}/comm")).map_or(true, |name| name.trim_ascii_end() == shim::PROCESS_NAME.to_bytes())
 }

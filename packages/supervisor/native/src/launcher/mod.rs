@@ -1,6 +1,7 @@
 //! The launcher: reads requests from core, forks a guard and its shim for each, passes their answers on, and forgets them.
 
 mod leftovers;
+mod means;
 mod start;
 mod state_dir;
 mod validate;
@@ -11,9 +12,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use prost::Message;
 
 pub use leftovers::remove_one;
-pub use start::{Order, refused};
+pub use means::{CgroupWish, Means, Wishes};
+pub use start::{Accepted, Order, refused};
 pub use state_dir::StateDir;
 
+use crate::limits;
 use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};
 use crate::wire::v1::{LauncherHello, LauncherRequest, LauncherResponse, RefusalReason, launcher_request, launcher_response};
@@ -28,6 +31,7 @@ const MAX_STARTS: usize = 64;
 struct Launcher {
     core: OwnedFd,
     state: StateDir,
+    means: Means,
     inbox: Inbox,
     outbox: Outbox,
     starts: Vec<Start>,
@@ -38,14 +42,18 @@ struct Launcher {
 ///
 /// # Errors
 /// What went wrong, for stderr: no socket, a state directory that cannot be used, a malformed frame.
-pub fn run(state_dir: &OsStr) -> Result<(), String> {
+pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     let core = fd::inherit(CORE).ok_or("file descriptor 3 must be a stream socket to core")?;
     become_launcher().map_err(|error| format!("cannot prepare: {error}"))?;
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
-    let mut launcher = Launcher { core, state, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
+    let means = Means::find(wishes, &state.path);
+    limits::remove_leftovers(&means.cgroups, leftovers::is_shim);
+    let mut launcher = Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();
-    launcher.serve()
+    let served = launcher.serve();
+    launcher.means.cgroups.leave();
+    served
 }
 
 /// Everything that shims and programs inherit is set once, here: a job then costs no call for it.
@@ -67,7 +75,12 @@ fn become_launcher() -> std::io::Result<()> {
 
 impl Launcher {
     fn greet(&mut self) {
-        let hello = LauncherHello { protocol_version: PROTOCOL_VERSION, release: env!("CARGO_PKG_VERSION").to_owned(), pid: process::own_pid(), host: None };
+        let hello = LauncherHello {
+            protocol_version: PROTOCOL_VERSION,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::own_pid(),
+            host: Some(self.means.describe()),
+        };
         self.outbox.push(&LauncherResponse { sequence: 0, response: Some(launcher_response::Response::Hello(hello)) });
     }
 
@@ -106,7 +119,7 @@ impl Launcher {
     /// Passes on what the shims report of their starts.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
         for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
-            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &mut self.outbox) } else { Some(start) };
+            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &self.means, &mut self.outbox) } else { Some(start) };
             self.starts.extend(goes_on);
         }
     }
@@ -122,7 +135,7 @@ impl Launcher {
                 self.outbox.push(&answer);
                 continue;
             };
-            match start::start(&self.state, request.sequence, launch) {
+            match start::start(&self.state, &mut self.means, request.sequence, launch) {
                 Ok(start) => self.starts.push(start),
                 Err(refusal) => self.outbox.push(&refusal),
             }

@@ -2,31 +2,53 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use super::{StateDir, validate};
+use super::{Means, StateDir, validate};
 use crate::guard;
+use crate::identity::{Claim, Lease};
+use crate::limits::Plan;
 use crate::sys::process::{self, Fork};
 use crate::sys::{dir, errno, fd};
 use crate::wire::Outbox;
 use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, launcher_response};
 
+/// A job that the launcher found it can start.
+pub struct Accepted {
+    /// Returned in the report.
+    pub sequence: u64,
+    /// What was asked.
+    pub launch: Launch,
+    /// Whom it runs as; `None`: as the launcher.
+    pub claim: Option<Claim>,
+    /// How its limits are enforced.
+    pub plan: Plan,
+}
+
 /// What guard and shim are born with.
 pub struct Order<'a> {
     /// The state directory's handles.
     pub state: &'a StateDir,
-    /// Returned in the report.
-    pub sequence: u64,
+    /// What its limits are enforced with.
+    pub means: &'a Means,
     /// The job.
-    pub launch: Launch,
+    pub job: Accepted,
     /// Where the report goes: one framed `LauncherResponse`, written by one call, which a pipe never splits at this size.
     pub report: OwnedFd,
 }
 
+impl Order<'_> {
+    /// What guard and shim keep open to the end.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let lease = self.job.claim.iter().filter_map(|claim| claim.lease.as_ref()).map(Lease::descriptor);
+        lease.chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].dir.as_raw_fd()))
+    }
+}
+
 /// A start under way.
 pub struct Start {
-    sequence: u64,
-    launch: Launch,
+    // With what was lent to it, over all attempts.
+    job: Accepted,
     report: OwnedFd,
     // Guards forked for it so far.
     attempts: u32,
@@ -36,16 +58,20 @@ pub struct Start {
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Checks a request and forks.
-pub fn start(state: &StateDir, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
-    validate::check(&launch).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
-    fork(state, sequence, launch, 1)
+pub fn start(state: &StateDir, means: &mut Means, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
+    validate::check(&launch, process::own_uid() == 0).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
+    let cannot = |refusal: Box<LaunchRefused>| Box::new(LauncherResponse { sequence, response: Some(launcher_response::Response::Refused(*refusal)) });
+    let claim = means.claim(launch.identity.as_ref()).map_err(cannot)?;
+    let plan = means.plan(&launch, claim.as_ref()).map_err(cannot)?;
+    fork(state, means, Accepted { sequence, launch, claim, plan }, 1)
 }
 
-fn fork(state: &StateDir, sequence: u64, launch: Launch, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
+fn fork(state: &StateDir, means: &Means, job: Accepted, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
+    let sequence = job.sequence;
     let (report, write_end) = fd::pipe().map_err(|error| system(sequence, &error, "pipe"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
-        Fork::Child => guard::run(Order { state, sequence, launch, report: write_end }),
-        Fork::Parent(_) => Ok(Start { sequence, launch, report, attempts }),
+        Fork::Child => guard::run(Order { state, means, job, report: write_end }),
+        Fork::Parent(_) => Ok(Start { job, report, attempts }),
     }
 }
 
@@ -56,7 +82,7 @@ impl Start {
     }
 
     /// Passes the report on; gives back a start that goes on.
-    pub fn finish(self, state: &StateDir, outbox: &mut Outbox) -> Option<Self> {
+    pub fn finish(self, state: &StateDir, means: &Means, outbox: &mut Outbox) -> Option<Self> {
         let mut buffer = [0; 1024];
         match fd::read(self.report.as_fd(), &mut buffer) {
             Ok(None) => Some(self),
@@ -64,19 +90,19 @@ impl Start {
                 outbox.push_framed(&buffer[..length]);
                 None
             }
-            _ => self.died(state).map_err(|answer| outbox.push(&answer)).ok(),
+            _ => self.died(state, means).map_err(|answer| outbox.push(&answer)).ok(),
         }
     }
 
     /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the pipe to its end. When the directory exists all
     /// the same, the job counts as started; else nothing was, and it is tried again.
-    fn died(self, state: &StateDir) -> Result<Self, Box<LauncherResponse>> {
-        let name = CString::new(self.launch.job_id.as_str()).unwrap_or_default();
+    fn died(self, state: &StateDir, means: &Means) -> Result<Self, Box<LauncherResponse>> {
+        let name = CString::new(self.job.launch.job_id.as_str()).unwrap_or_default();
         match dir::open_dir_at(state.jobs.as_fd(), &name) {
-            Ok(_) => Err(Box::new(refused(self.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
+            Ok(_) => Err(Box::new(refused(self.job.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
             // Where it cannot be told whether it exists, the attempt will tell.
-            Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, self.sequence, self.launch, self.attempts + 1),
-            Err(_) => Err(Box::new(refused(self.sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
+            Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, means, self.job, self.attempts + 1),
+            Err(_) => Err(Box::new(refused(self.job.sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
         }
     }
 }

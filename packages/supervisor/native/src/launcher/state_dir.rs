@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use crate::sys::{dir, process};
 
@@ -16,6 +17,8 @@ pub struct StateDir {
     pub starting: OwnedFd,
     /// As it was named on the command line, for the command lines of shims.
     pub name: Vec<u8>,
+    /// Absolute, without links.
+    pub path: PathBuf,
 }
 
 impl StateDir {
@@ -34,8 +37,9 @@ impl StateDir {
         let jobs = open_or_make(root.as_fd(), c"jobs").map_err(|error| explain("jobs", error))?;
         let starting = open_or_make(root.as_fd(), c"starting").map_err(|error| explain("starting", error))?;
         dir::sync(root.as_fd()).map_err(|error| explain("fsync", error))?;
+        let real = std::fs::canonicalize(path).map_err(|error| explain("realpath", error))?;
         std::env::set_current_dir("/").map_err(|error| explain("chdir", error))?;
-        Ok(Self { jobs, starting, name: path.as_bytes().to_vec() })
+        Ok(Self { jobs, starting, name: path.as_bytes().to_vec(), path: real })
     }
 }
 

@@ -83,14 +83,15 @@ impl Shim {
             start_time_ns,
             end_time_ns,
             wall_time_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
-            usage: Some(usage()),
+            usage: Some(self.usage),
             output: Some(self.writer.summary()),
-            unenforced: Vec::new(),
+            unenforced: self.plan.unenforced.iter().map(|field| (*field).to_owned()).collect(),
         }
     }
 }
 
-fn usage() -> ResourceUsage {
+/// Over all processes that were reaped.
+pub fn waited_usage() -> ResourceUsage {
     let used = process::children_usage();
     let microseconds = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
     let scaled = |count: libc::c_long, unit: u64| u64::try_from(count).unwrap_or(0) * unit;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::finish::waited_usage;
 use super::{Phase, Program, Shim};
-use crate::sweep::Outcome;
+use crate::limits::{OomWatch, REMOVE_ATTEMPTS, REMOVE_PAUSE};
+use crate::sweep::{Outcome, strike};
 use crate::sys::clock::unix_nanos;
-use crate::sys::process::{self, Waited};
+use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::signal;
 use crate::wire::v1::{EndCause, Stop, Survivors, TreeGone, shim_event};
 
@@ -32,6 +34,12 @@ impl Killing {
     pub fn new() -> Self {
         let now = Instant::now();
         Self { next_pass: now, next_tell: now + PATIENCE, overdue: now + PATIENCE, pause: FIRST_PAUSE }
+    }
+}
+
+fn note_end(program: &mut Program, pid: Pid, exit: Exit) {
+    if matches!(program, Program::Alive(alive) if *alive == pid) {
+        *program = Program::Ended(exit);
     }
 }
 
@@ -95,7 +103,17 @@ impl Shim {
     pub(super) fn kill(&mut self) {
         self.grace_ends = None;
         self.phase = Phase::Killing(Killing::new());
+        self.strike();
         self.sweep_on();
+    }
+
+    /// The strongest kill that there is, while anything is left for it.
+    fn strike(&mut self) {
+        let program = &mut self.program;
+        let over = self.sweep.is_over(|pid, exit| note_end(program, pid, exit));
+        if !over {
+            strike(&self.group, self.claim.as_ref());
+        }
     }
 
     /// Looks for ended children: reaps orphans that the job left behind; the end of the program ends the job.
@@ -114,6 +132,10 @@ impl Shim {
             // Not reaped yet, so that the number of its group is still its own: what stayed in it dies at one blow.
             let _ = signal::send_group(pid, libc::SIGKILL);
             self.program = Program::Ended(exit);
+            // Killed for want of memory, and its death was seen before the kernel told why.
+            if self.memory.as_ref().is_some_and(OomWatch::has_killed) {
+                self.note(EndCause::OutOfMemory, "");
+            }
             self.kill();
             return;
         }
@@ -122,16 +144,15 @@ impl Shim {
     /// One pass of the sweep, and what follows from it.
     pub(super) fn sweep_on(&mut self) {
         let program = &mut self.program;
-        let outcome = self.sweep.pass(|pid, exit| {
-            if matches!(program, Program::Alive(alive) if *alive == pid) {
-                *program = Program::Ended(exit);
-            }
-        });
+        let outcome = self.sweep.pass(|pid, exit| note_end(program, pid, exit));
         let Phase::Killing(killing) = &mut self.phase else { return };
         let now = Instant::now();
         match outcome {
             Outcome::Gone => {
                 self.gone = Some((unix_nanos(), now));
+                self.usage = waited_usage();
+                self.group.count(&mut self.usage);
+                self.group.remove();
                 self.phase = Phase::Draining(now + self.drain);
                 if self.stop_asked {
                     self.tell_all(&shim_event::Event::TreeGone(TreeGone {}));
@@ -151,6 +172,7 @@ impl Shim {
             killing.next_tell = now + TELL_EVERY;
             let survivors = self.survivors();
             self.tell_all(&shim_event::Event::Survivors(survivors));
+            strike(&self.group, self.claim.as_ref());
         }
     }
 
@@ -158,6 +180,16 @@ impl Shim {
     pub(super) fn overdue(&mut self) -> Option<Survivors> {
         let Phase::Killing(killing) = &self.phase else { return None };
         (Instant::now() >= killing.overdue).then(|| self.survivors())
+    }
+
+    /// The last look after the job's cgroups: the kernel takes a moment after the last process.
+    pub(super) fn remove_group(&self) {
+        for _ in 0..REMOVE_ATTEMPTS {
+            if self.group.remove() {
+                return;
+            }
+            signal::wait_child(REMOVE_PAUSE);
+        }
     }
 
     fn survivors(&mut self) -> Survivors {

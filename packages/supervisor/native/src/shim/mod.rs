@@ -16,15 +16,17 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 pub use finish::result_file;
-pub use publish::starting_name;
+pub use publish::{group_name, starting_name};
 
-use crate::launcher::Order;
+use crate::identity::{Claim, Lease};
+use crate::launcher::{Accepted, Order};
+use crate::limits::{Group, OomWatch, Plan};
 use crate::output::{Limit, Writer};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
 use crate::wire::encode;
-use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, StartFailed, launcher_response};
+use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
 use drain::Pipes;
 use serve::Client;
 use std::time::Duration;
@@ -73,6 +75,11 @@ struct Shim {
     job_id: String,
     program_name: Vec<u8>,
     cwd: Vec<u8>,
+    claim: Option<Claim>,
+    plan: Plan,
+    group: Group,
+    usage: ResourceUsage,
+    memory: Option<OomWatch>,
     dir: OwnedFd,
     listener: OwnedFd,
     children: OwnedFd,
@@ -102,22 +109,36 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         .map_err(|error| publish::system("setsid", &error))
         .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
         .and_then(|()| crate::sys::signal::child_events().map_err(|error| publish::system("signalfd", &error)))
-        .and_then(|children| publish::publish(order.state, &order.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
+        .and_then(|children| publish::publish(order.state, &order.job.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
     let response = match &published {
         Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
         Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
     };
     let mut bytes = Vec::new();
-    encode(&LauncherResponse { sequence: order.sequence, response: Some(response) }, &mut bytes);
+    encode(&LauncherResponse { sequence: order.job.sequence, response: Some(response) }, &mut bytes);
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
-    let Ok((dir, children)) = published else { process::exit_now(0) };
-    let Order { launch, report, .. } = order;
+    let keep_open: Vec<_> = order.descriptors().collect();
+    let Order { job, report, means, .. } = order;
+    let Ok((dir, children)) = published else {
+        job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
+        process::exit_now(0)
+    };
     drop(report);
     // The state directory is the launcher's; a shim needs only its job's.
-    let _ = fd::close_all_but(&mut [dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()]);
+    let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
+    keep.extend(keep_open);
+    let _ = fd::close_all_but(&mut keep);
 
-    let start = start::start(&launch);
+    let Accepted { launch, claim, plan, .. } = job;
+    let (group, memory, start) = match start::enclose(&launch, &plan, means) {
+        Ok((mut group, memory)) => {
+            let start = start::start(&launch, claim.as_ref().map(|claim| &claim.identity), &plan, &group, &means.dying_score);
+            group.close_entrances();
+            (group, memory, start)
+        }
+        Err(failed) => (Group::default(), None, Err(failed)),
+    };
     let (phase, program, forked_ns, pipes) = match start {
         Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
         Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
@@ -127,6 +148,11 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         job_id: launch.job_id,
         program_name: launch.argv.into_iter().next().unwrap_or_default(),
         cwd: launch.cwd,
+        claim,
+        plan,
+        group,
+        usage: ResourceUsage::default(),
+        memory,
         dir,
         listener,
         children,
@@ -148,6 +174,10 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
+    shim.remove_group();
+    if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
+        lease.give_back();
+    }
     process::exit_now(0)
 }
 

@@ -18,6 +18,12 @@ pub fn starting_name(job_id: &str, shim: Pid) -> String {
     format!("{job_id}.{shim}")
 }
 
+/// The name of a job's cgroups: its shim's number tells whether anybody still looks after them.
+#[must_use]
+pub fn group_name(job_id: &str, shim: Pid) -> CString {
+    CString::new(starting_name(job_id, shim)).unwrap_or_default()
+}
+
 /// Builds the directory under `starting/` with the socket in it, moves it to `jobs/` unless the job is there already, and syncs that.
 pub fn publish(state: &StateDir, job_id: &str, listener: BorrowedFd<'_>) -> Result<OwnedFd, LaunchRefused> {
     let building = c_name(&starting_name(job_id, process::own_pid()))?;

@@ -6,11 +6,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::drain::Pipes;
 use super::stage::{Report, Stage};
-use super::start_failed;
+use super::{group_name, start_failed};
+use crate::identity::{self, Identity};
+use crate::launcher::Means;
+use crate::limits::{self, Group, OomWatch, Plan};
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
-use crate::sys::{fd, signal};
+use crate::sys::{fd, signal, user};
 use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
@@ -28,24 +31,52 @@ pub struct Begun {
 }
 
 /// Everything the new process needs, made before the fork.
-struct Image {
+struct Image<'a> {
+    identity: Option<&'a Identity>,
+    plan: &'a Plan,
+    group: &'a Group,
+    dying_score: &'a str,
     argv: ExecArray,
     env: ExecArray,
     cwd: CString,
     candidates: Vec<CString>,
 }
 
-/// Forks the program. Its exec goes on by itself: `read_exec` tells how it went.
-pub fn start(launch: &Launch) -> Result<Begun, StartFailed> {
+/// Makes the job's cgroups, with its limits in force, and watches its memory.
+pub fn enclose(launch: &Launch, plan: &Plan, means: &Means) -> Result<(Group, Option<OomWatch>), StartFailed> {
+    let name = group_name(&launch.job_id, process::own_pid());
+    let group = Group::make(plan, &means.cgroups, name).map_err(|failure| StartFailed {
+        stage: if failure.field.is_some() { Stage::Limits } else { Stage::Cgroup }.name().to_owned(),
+        errno: failure.errno,
+        subject: failure.field.map_or(launch.argv[0].as_slice(), str::as_bytes).to_vec(),
+    })?;
+    // Without a limit on it, nobody waits for memory to run out.
+    let limited = launch.limits.as_ref().is_some_and(|limits| limits.memory_bytes > 0);
+    let memory = group.watch_memory().filter(|_| limited).transpose();
+    let memory = memory.map_err(|error| {
+        group.remove();
+        start_failed(Stage::Limits.name(), &error, b"memory_bytes")
+    })?;
+    Ok((group, memory))
+}
+
+/// Forks the program, which becomes this user. Its exec goes on by itself: `read_exec` tells how it went.
+pub fn start(launch: &Launch, identity: Option<&Identity>, plan: &Plan, group: &Group, dying_score: &str) -> Result<Begun, StartFailed> {
     let subject = &launch.argv[0];
     let prepare = |error: io::Error| start_failed("prepare", &error, subject);
-    let image = Image::new(launch).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
+    let image = Image::new(launch, identity, plan, group, dying_score).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
     let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
     let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     let (exec, exec_end) = fd::pipe().map_err(prepare)?;
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
+    if let Some(identity) = identity {
+        // /dev/stdout is opened anew by its permissions, and a pipe is its maker's alone.
+        for end in [&stdout_end, &stderr_end] {
+            user::give(end.as_fd(), identity.uid, identity.gid).map_err(prepare)?;
+        }
+    }
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
-    match process::fork().map_err(|error| start_failed("fork", &error, subject))? {
+    match group.fork().map_err(|error| start_failed("fork", &error, subject))? {
         Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes }),
         Fork::Child => image.become_program(stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
     }
@@ -62,13 +93,17 @@ pub enum Exec {
 }
 
 /// Reads what the pipe of the exec tells.
-pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
+pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8], plan: &Plan) -> Exec {
     let mut bytes = [0; Report::LENGTH];
     match fd::read(exec, &mut bytes) {
         Ok(None) => Exec::UnderWay,
         Ok(Some(Report::LENGTH)) => {
             let report = Report::from_bytes(bytes);
-            let subject = if report.stage == Stage::Chdir { cwd } else { program };
+            let subject = match report.stage {
+                Stage::Chdir => cwd,
+                Stage::Limits => plan.rlimits.get(usize::from(report.index)).map_or(program, |(_, _, field)| field.as_bytes()),
+                _ => program,
+            };
             Exec::Failed(StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.to_vec() })
         }
         // The end: the pipe closed with the exec, or with the death of the process, which its exit status then tells.
@@ -76,10 +111,14 @@ pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8]) -> Exec {
     }
 }
 
-impl Image {
-    fn new(launch: &Launch) -> Option<Self> {
+impl<'a> Image<'a> {
+    fn new(launch: &Launch, identity: Option<&'a Identity>, plan: &'a Plan, group: &'a Group, dying_score: &'a str) -> Option<Self> {
         let candidates = candidates(&launch.argv[0], &launch.env);
         Some(Self {
+            identity,
+            plan,
+            group,
+            dying_score,
             argv: ExecArray::new(launch.argv.clone())?,
             env: ExecArray::new(launch.env.clone())?,
             cwd: CString::new(launch.cwd.as_slice()).ok()?,
@@ -100,10 +139,19 @@ impl Image {
 
     fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
         let at = |stage| move |error: io::Error| Report::new(stage, &error);
+        self.group.join().map_err(at(Stage::Cgroup))?;
+        limits::offer_to_die(self.dying_score);
         process::set_session().map_err(at(Stage::Prepare))?;
         fd::assign(stdout.as_raw_fd(), 1).map_err(at(Stage::Prepare))?;
         fd::assign(stderr.as_raw_fd(), 2).map_err(at(Stage::Prepare))?;
         process::set_umask(PROGRAM_UMASK);
+        limits::apply(self.plan).map_err(|(index, error)| Report { index, ..Report::new(Stage::Limits, &error) })?;
+        match self.identity {
+            Some(identity) => identity::assume(identity).map_err(at(Stage::User))?,
+            // A server may be given capabilities that its jobs are not meant to have.
+            None if process::own_uid() != 0 => user::drop_capabilities().map_err(at(Stage::User))?,
+            None => {}
+        }
         exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
         signal::unblock_all();
         Ok(self.exec())

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::start::{Exec, read_exec};
 use super::{Phase, Program, Shim, StartedAt};
+use crate::limits::OomWatch;
 use crate::output::Limit;
 use crate::sys::clock::unix_nanos;
 use crate::sys::fd;
@@ -18,6 +19,7 @@ struct Places {
     listener: usize,
     exec: Option<usize>,
     pipes: [Option<usize>; 2],
+    memory: Option<usize>,
     first_client: usize,
 }
 
@@ -47,7 +49,12 @@ impl Shim {
         for (index, place) in places.pipes.iter_mut().enumerate() {
             *place = self.pipes.end(index).map(|end| polled.add(end, false));
         }
-        places.first_client = places.pipes.iter().flatten().max().or(places.exec.as_ref()).unwrap_or(&places.listener) + 1;
+        // Only while its cause can still be this.
+        if let (Phase::Starting(_) | Phase::Running, Some(watch)) = (&self.phase, &self.memory) {
+            let (source, of_changes) = watch.source();
+            places.memory = Some(if of_changes { polled.add_changes(source) } else { polled.add(source, false) });
+        }
+        places.first_client = places.memory.as_ref().or(places.pipes.iter().flatten().max()).or(places.exec.as_ref()).unwrap_or(&places.listener) + 1;
         for client in &self.clients {
             polled.add(client.socket(), client.wants_to_write());
         }
@@ -57,6 +64,9 @@ impl Shim {
     fn take_events(&mut self, polled: &PollSet, places: &Places) {
         if places.exec.is_some_and(|place| polled.readable(place)) {
             self.settle_exec();
+        }
+        if places.memory.is_some_and(|place| polled.readable(place)) && self.memory.as_mut().is_some_and(OomWatch::told) {
+            self.end(EndCause::OutOfMemory, "");
         }
         for (index, place) in places.pipes.iter().enumerate() {
             if place.is_some_and(|place| polled.readable(place)) {
@@ -85,7 +95,7 @@ impl Shim {
     pub(super) fn settle_exec(&mut self) {
         let Phase::Starting(exec) = &self.phase else { return };
         let Program::Alive(pid) = self.program else { return };
-        match read_exec(exec.as_fd(), &self.program_name, &self.cwd) {
+        match read_exec(exec.as_fd(), &self.program_name, &self.cwd, &self.plan) {
             Exec::UnderWay => return,
             Exec::Done => {}
             Exec::Failed(failed) => {
@@ -103,7 +113,9 @@ impl Shim {
 
     fn next_deadline(&self) -> Option<Instant> {
         let of_phase = match &self.phase {
-            Phase::Starting(_) | Phase::Running => self.grace_ends.into_iter().chain(self.wall_ends()).min(),
+            Phase::Starting(_) | Phase::Running => {
+                self.grace_ends.into_iter().chain(self.wall_ends()).chain(self.memory.as_ref().and_then(OomWatch::next_look)).min()
+            }
             Phase::Killing(killing) => Some(killing.next_pass.min(killing.next_tell)),
             Phase::Draining(_) if self.pipes.ended() => Some(Instant::now()),
             Phase::Draining(at) | Phase::Finishing(at) => Some(*at),
@@ -122,6 +134,9 @@ impl Shim {
         if due(self.writer.deadline()) {
             self.writer.write_due_gap(self.dir.as_fd());
             self.tell_output();
+        }
+        if due(self.memory.as_ref().and_then(OomWatch::next_look)) && self.memory.as_mut().is_some_and(OomWatch::look) {
+            self.end(EndCause::OutOfMemory, "");
         }
         match &self.phase {
             Phase::Starting(_) | Phase::Running if due(self.wall_ends()) => self.end(EndCause::TimedOut, ""),

@@ -6,12 +6,14 @@
 
 mod children;
 mod descend;
+mod ladder;
 
 use std::collections::HashSet;
 
 use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::signal;
 use children::Children;
+pub use ladder::strike;
 
 /// What a pass found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,11 @@ impl Sweep {
             process::raise_priority();
         }
         Outcome::Again
+    }
+
+    /// Whether nothing is left, without having killed anything.
+    pub fn is_over(&mut self, mut reaped: impl FnMut(Pid, Exit)) -> bool {
+        self.reap(&mut reaped)
     }
 
     /// Our children now: those that were killed and are still there.

@@ -6,11 +6,15 @@ pub mod clock;
 pub mod dir;
 pub mod exec;
 pub mod fd;
+pub mod host;
+pub mod limit;
+pub mod lock;
 pub mod poll;
 pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod title;
+pub mod user;
 
 use std::io;
 

@@ -23,6 +23,12 @@ impl PollSet {
         self.entries.len() - 1
     }
 
+    /// Adds a file of the kernel that tells of its changes, and of nothing else: each can be read at any time. Returns its place.
+    pub fn add_changes(&mut self, fd: BorrowedFd<'_>) -> usize {
+        self.entries.push(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLPRI, revents: 0 });
+        self.entries.len() - 1
+    }
+
     /// Waits until something came, or the time is over; `None`: for ever.
     ///
     /// # Errors

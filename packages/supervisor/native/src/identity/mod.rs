@@ -1,0 +1,26 @@
+//! Whom a job runs as: resolved by the launcher, known to guard and shim, assumed by the program.
+
+mod assume;
+mod lease;
+
+pub use assume::{assume, try_own_uids};
+pub use lease::{Lease, Leases, Range};
+
+/// A resolved user of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its id.
+    pub uid: u32,
+    /// Its first group.
+    pub gid: u32,
+    /// Its other groups.
+    pub groups: Vec<u32>,
+}
+
+/// Whom one job runs as.
+pub struct Claim {
+    /// The user.
+    pub identity: Identity,
+    /// Held where the user is the job's own.
+    pub lease: Option<Lease>,
+}

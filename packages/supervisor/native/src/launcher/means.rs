@@ -1,0 +1,107 @@
+//! What the launcher found that it can enforce, tried once when it starts, and what it enforces it with.
+
+use std::path::{Path, PathBuf};
+
+use crate::identity::{self, Claim, Identity, Leases, Range};
+use crate::limits::{self, Cgroups, Plan};
+use crate::sys::{errno, host, process};
+use crate::wire::v1::{Attempt, Host, Identity as WireIdentity, Launch, LaunchRefused, RefusalReason, ResourceLimits, identity::Who};
+
+/// Where the jobs' cgroups are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CgroupWish {
+    /// Below the launcher's own, where it may.
+    Auto,
+    /// Nowhere.
+    None,
+    /// Below this one: a path inside the hierarchy, or of a directory of a mounted one.
+    Below(PathBuf),
+}
+
+/// What the command line says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// Where the jobs' cgroups are made.
+    pub cgroup: CgroupWish,
+    /// User ids that jobs may have of their own.
+    pub job_uids: Range,
+}
+
+/// The launcher's means.
+pub struct Means {
+    /// Where jobs have their cgroups.
+    pub cgroups: Cgroups,
+    /// What the kernel is told of each program, for when the host is out of memory.
+    pub dying_score: String,
+    nproc_by_namespace: bool,
+    leases: Leases,
+    own_uids: Attempt,
+}
+
+impl Means {
+    /// Tries what the host offers.
+    #[must_use]
+    pub fn find(wishes: &Wishes, state_dir: &Path) -> Self {
+        let leases = Leases::new(wishes.job_uids, state_dir);
+        let own_uids = if process::own_uid() == 0 {
+            identity::try_own_uids(&leases.example())
+        } else {
+            Attempt { done: false, stage: "setresuid".to_owned(), errno: libc::EPERM }
+        };
+        let cgroups = Cgroups::find(&wishes.cgroup, state_dir);
+        Self { cgroups, dying_score: limits::dying_score(), nproc_by_namespace: limits::counts_processes_by_namespace(), leases, own_uids }
+    }
+
+    /// As the hello tells it.
+    #[must_use]
+    pub fn describe(&self) -> Host {
+        Host {
+            controllers: self.cgroups.describe(),
+            own_uids: Some(self.own_uids.clone()),
+            memory_bytes: host::memory_bytes(),
+            cpus: host::cpus(),
+            kernel_release: host::kernel_release(),
+            ..Host::default()
+        }
+    }
+
+    /// How a job's limits are enforced.
+    ///
+    /// # Errors
+    /// The refusal: one cannot be, and the best is not enough.
+    pub fn plan(&self, launch: &Launch, claim: Option<&Claim>) -> Result<Plan, Box<LaunchRefused>> {
+        let none = ResourceLimits::default();
+        let sandboxed = launch.sandbox.is_some();
+        let alone = claim.is_some_and(|claim| claim.lease.is_some()) || (sandboxed && self.nproc_by_namespace);
+        // The init of a sandbox runs as the same user.
+        let counted_alone = alone.then_some(u64::from(sandboxed));
+        Plan::make(launch.limits.as_ref().unwrap_or(&none), &self.cgroups, counted_alone)
+            .map_err(|refused| Box::new(cannot("limits", refused.errno, format!("{} cannot be enforced on this host", refused.field))))
+    }
+
+    /// Whom a job runs as; a user id of its own is lent to it.
+    ///
+    /// # Errors
+    /// The refusal: the host has no user ids for jobs, or all are lent.
+    pub fn claim(&mut self, asked: Option<&WireIdentity>) -> Result<Option<Claim>, Box<LaunchRefused>> {
+        match asked.and_then(|identity| identity.who.as_ref()) {
+            None => Ok(None),
+            Some(Who::User(user)) => {
+                let identity = Identity { uid: user.uid, gid: user.gid, groups: user.groups.clone() };
+                Ok(Some(Claim { identity, lease: None }))
+            }
+            Some(Who::Own(_)) if !self.own_uids.done => {
+                Err(Box::new(cannot("identity", self.own_uids.errno, format!("no user ids of their own for jobs: {} fails", self.own_uids.stage))))
+            }
+            Some(Who::Own(_)) => {
+                let (identity, lease) =
+                    self.leases.take().map_err(|error| Box::new(cannot("identity", errno(&error), format!("lending a user id: {error}"))))?;
+                Ok(Some(Claim { identity, lease: Some(lease) }))
+            }
+        }
+    }
+}
+
+fn cannot(stage: &str, errno: i32, message: String) -> LaunchRefused {
+    LaunchRefused { reason: RefusalReason::System.into(), errno, stage: stage.to_owned(), message }
+}
