@@ -2,6 +2,7 @@
 // or `{ error }`, in the format of node:v8's serialize, base64.
 //
 // usage: node runner-session.ts PORT OPTIONS — of openJobRunner, as JSON
+import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { deserialize, serialize } from 'node:v8';
@@ -43,8 +44,10 @@ async function answer(request: Buffer): Promise<unknown> {
   }
 }
 
-const server = createServer({ allowHalfOpen: true }, async (socket) => {
+async function serve(socket: Socket): Promise<void> {
   const request = Buffer.from((await buffer(socket)).toString('latin1'), 'base64');
   socket.end(serialize(await answer(request)).toString('base64'));
-});
+}
+
+const server = createServer({ allowHalfOpen: true }, (socket) => void serve(socket));
 server.listen(port, '127.0.0.1', () => console.log('listening'));

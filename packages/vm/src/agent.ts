@@ -17,7 +17,7 @@ export class Agent {
   readonly #channel: Duplex;
   readonly #pending = new Map<string, Pending>();
   #sequence = 0;
-  #ready = Promise.withResolvers<void>();
+  #ready = Promise.withResolvers<undefined>();
 
   constructor(channel: Duplex) {
     this.#channel = channel;
@@ -27,7 +27,7 @@ export class Agent {
   }
 
   /** Resolves when the agent has said, since the last {@link abandon}, that it listens. */
-  ready(): Promise<void> {
+  ready(): Promise<unknown> {
     return this.#ready.promise;
   }
 
@@ -42,14 +42,14 @@ export class Agent {
 
   /** What was asked for will not be answered: the guest is starting again, or is gone. */
   abandon(why: string): void {
-    this.#ready = Promise.withResolvers<void>();
+    this.#ready = Promise.withResolvers<undefined>();
     for (const { reject } of this.#pending.values()) reject(new Error(why));
     this.#pending.clear();
   }
 
   #take(line: string): void {
     if (line === 'ready') {
-      this.#ready.resolve();
+      this.#ready.resolve(undefined);
       return;
     }
     const [id = '', code, stdout = '', stderr = ''] = line.split(' ');

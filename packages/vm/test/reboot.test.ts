@@ -54,7 +54,7 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
   const acknowledged: Job[] = [];
   for (let round = 0; round < 2; round += 1) {
     const session = await RunnerSession.open(vm, { stateDir });
-    const enough = Promise.withResolvers<void>();
+    const enough = Promise.withResolvers<undefined>();
     let count = 0;
     const submits = Array.from({ length: 16 }, async () => {
       // Its own write is on the disk before the program ends.
@@ -62,7 +62,7 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
         argv: ['sh', '-c', 'echo x >> /var/ran-$WORKER_JOB_ID; sync /var /var/ran-$WORKER_JOB_ID; echo done'],
       });
       acknowledged.push(job);
-      if ((count += 1) === 6) enough.resolve();
+      if ((count += 1) === 6) enough.resolve(undefined);
     });
     const all = Promise.allSettled(submits);
     await enough.promise;
