@@ -1,10 +1,13 @@
 export { openJobRunner } from './open-job-runner.ts';
 export type {
+  AllowedBind,
   Capability,
+  Ceilings,
   JobRunner,
   JobRunnerOptions,
   ListOptions,
   LogEvent,
+  Offers,
   OutputChunkEvent,
   OutputEndEvent,
   OutputEvent,
@@ -17,7 +20,7 @@ export type {
 export { CoreError } from './core-error.ts';
 export type { CoreErrorCode } from './core-error.ts';
 export type { Job } from './job/job.ts';
-export type { JobLimits, JobSpec } from './job/job-spec.ts';
+export type { IsolationMode, JobBind, JobIsolation, JobLimits, JobSpec, NetworkMode } from './job/job-spec.ts';
 export { hasEnded } from './job/job-state.ts';
 export type {
   Completed,

@@ -1,5 +1,6 @@
 import type { Job } from './job/job.ts';
-import type { JobState, GapReason } from './job/job-state.ts';
+import type { IsolationMode, JobLimits, NetworkMode } from './job/job-spec.ts';
+import type { GapReason, JobState } from './job/job-state.ts';
 
 /**
  * Runs jobs: the whole of core behind one object. Several may not share a state directory at a time.
@@ -21,8 +22,10 @@ export interface JobRunner {
   signal(id: string, signal: string): Promise<Job>;
   /** The job's output: see {@link OutputOptions}. The last event is an `end`. Errors, at the first pull: `not-found`, `out-of-range`, `invalid-argument`. */
   output(id: string, options?: OutputOptions): AsyncIterable<OutputEvent>;
-  /** What this host enforces. */
+  /** What this host enforces, as the launcher of the moment found it. */
   capabilities(): readonly Capability[];
+  /** What a submission may ask for. */
+  offers(): Offers;
   /** Lets go of everything; running jobs stay with their shims. With `stopJobs` ends them first, reason `shutdown`. Idempotent. */
   close(options?: { readonly stopJobs?: boolean }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -33,10 +36,63 @@ export interface JobRunnerOptions {
   readonly stateDir: string;
   /** The `worker-supervisor` binary; default: found by `@worker/supervisor`. */
   readonly supervisorPath?: string;
-  /** Of a job that asks for none; bytes; default 4 GiB. */
+  /** Of a job that asks for none; bytes; default 4 GiB, or the ceiling where that is lower. */
   readonly defaultOutputBytes?: number;
+  readonly isolation?: {
+    /** What may be asked for, the default first; default `['sandbox']`. Opening fails when this host can make none of them. */
+    readonly modes?: readonly IsolationMode[];
+    /** What a sandbox may reach, the default first; default `['none']`. */
+    readonly networks?: readonly NetworkMode[];
+    /** Default: none. */
+    readonly binds?: readonly AllowedBind[];
+  };
+  /**
+   * Whom jobs run as: a user of this host, by name or number, or `USER:GROUP`; only for a runner that is root. Default: for root each job has a user id of its own, otherwise jobs run as the runner's own user. Within a
+   * sandbox every job sees itself as `worker`.
+   */
+  readonly runAs?: string;
+  /** The user ids that jobs of a root runner get, both included; default 1,880,000,000 to 1,880,065,535. No user of the host may be among them. */
+  readonly jobUids?: { readonly first: number; readonly last: number };
+  /** Where the cgroups of jobs are made: below the runner's own (`auto`, the default), below this directory, or nowhere. */
+  readonly cgroup?: 'auto' | 'none' | (string & {});
+  /** Beyond these a submission is refused, and what it does not ask for is the ceiling; see {@link Ceilings}. */
+  readonly maxLimits?: Partial<Ceilings>;
+  /**
+   * What happens with a limit that this host cannot enforce: `require`, the default, refuses the submission that asks for it, and to open with a ceiling that was given; `best-effort` applies it as far as
+   * it goes, and the result names it.
+   */
+  readonly enforcement?: 'require' | 'best-effort';
   /** Called with what an operator should know; default: nothing is logged. Never given argv, environment or output. */
   readonly log?: (event: LogEvent) => void;
+}
+
+/** A path of the host that a sandbox may ask for, with everything below it. Neither it nor anything below it may hold the state directory. */
+export interface AllowedBind {
+  /** Absolute, without `..`. */
+  readonly source: string;
+  /** Where it appears unless asked for elsewhere; default: as `source`. */
+  readonly target?: string;
+  /** Whether it may be asked for writable; default false. */
+  readonly writable?: boolean;
+}
+
+/**
+ * The most a job may ask for, in the units of {@link JobLimits}. `Infinity`: no ceiling. Default: none but, for sandboxed jobs on a host that can enforce them, 4,096 processes and 80 % of the host's
+ * memory.
+ */
+export type Ceilings = { readonly [Limit in Exclude<keyof JobLimits, 'outputAction'>]: number | undefined };
+
+/** What a submission may ask for. */
+export interface Offers {
+  /** The default first. What of it this host cannot make is refused; {@link JobRunner.capabilities} tells. */
+  readonly modes: readonly IsolationMode[];
+  /** The default first. */
+  readonly networks: readonly NetworkMode[];
+  readonly binds: readonly Required<AllowedBind>[];
+  /** The limits of a job of the default mode that asks for none. */
+  readonly defaultLimits: JobLimits;
+  /** The ceilings for a job of the default mode; 0: none. */
+  readonly maxLimits: JobLimits;
 }
 
 export interface LogEvent {
@@ -51,15 +107,47 @@ export interface SubmitOptions {
   readonly argv: readonly string[];
   /** Variables beside the base environment (PATH, HOME, USER, LANG, WORKER_JOB_ID, WORKER_ATTEMPT), which they replace, the last two excepted. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Absolute; default: the home directory of the user the job runs as, or `/`. */
+  /** Absolute; default: `/workspace` in a sandbox, else the home directory of the user the job runs as, or `/`. */
   readonly cwd?: string;
+  /** Default of each: the ceiling, where nothing else is said. */
   readonly limits?: {
-    /** Default: none. */
+    /** 1 or more, at most ten years. */
     readonly wallTimeMs?: number;
-    /** Default: the runner's. */
+    /** 1 or more; default: the runner's. */
     readonly outputBytes?: number;
     /** Default: `truncate`. */
     readonly outputAction?: 'truncate' | 'stop';
+    /** 1 MiB or more, at most what the host has. At the limit the kernel kills, and the job is stopped with `out-of-memory`. */
+    readonly memoryBytes?: number;
+    /** 1 or more. At the limit fork fails with EAGAIN. */
+    readonly processes?: number;
+    /** 1 to 10,000; default 100, or the ceiling where that is lower. */
+    readonly cpuWeight?: number;
+    /** 10 or more, at most 1,000 for each processor of the host. */
+    readonly cpuMillis?: number;
+    /** 8 or more. */
+    readonly openFiles?: number;
+    /** 1 or more. A longer write gets SIGXFSZ. */
+    readonly fileSizeBytes?: number;
+    /** 1,024 or more. */
+    readonly ioReadBytesPerSecond?: number;
+    /** 1,024 or more. */
+    readonly ioWriteBytesPerSecond?: number;
+  };
+  readonly isolation?: {
+    /** Default: the runner's. */
+    readonly mode?: IsolationMode;
+    /** For `sandbox`; default: the runner's. */
+    readonly network?: NetworkMode;
+    /** For `sandbox`; at most 64. */
+    readonly binds?: readonly {
+      /** A path that the runner lets jobs bind, or one below it: absolute, without `..`. No symbolic link below the runner's path is followed. */
+      readonly source: string;
+      /** Absolute, without `..`; default: as the runner says, or as `source`. */
+      readonly target?: string;
+      /** Default false. */
+      readonly writable?: boolean;
+    }[];
   };
   readonly labels?: Readonly<Record<string, string>>;
   /** Makes the call safe to repeat: the same owner and id give the same job. */
@@ -145,5 +233,8 @@ export interface OutputEndEvent {
 export interface Capability {
   readonly name: string;
   readonly available: boolean;
+  /** One line about how, or what is missing. */
   readonly detail: string;
+  /** What an administrator can do about what is missing: a command, or a line of configuration. */
+  readonly cure?: string;
 }

@@ -4,21 +4,26 @@ import { v7 as uuidv7 } from 'uuid';
 import { closedError, CoreError } from './core-error.ts';
 import type { Job } from './job/job.ts';
 import { hasEnded } from './job/job-state.ts';
-import { NO_OUTPUT } from './job/state-of-result.ts';
+import { NO_OUTPUT, startStage } from './job/state-of-result.ts';
 import type {
   Capability,
   JobRunner,
   ListOptions,
   LogEvent,
+  Offers,
   OutputEvent,
   OutputOptions,
   StopOptions,
   SubmitOptions,
   WaitOptions,
 } from './job-runner.ts';
-import { capabilities } from './capabilities.ts';
+import { capabilities } from './examine/capabilities.ts';
+import type { HostAbilities } from './examine/host-abilities.ts';
+import type { Surroundings } from './examine/surroundings.ts';
+import type { HostUser } from './isolate/run-as.ts';
 import { claimDirectory } from './launch/claim-directory.ts';
 import { LaunchGate } from './launch/launch-gate.ts';
+import { LaunchOrders } from './launch/launch-order.ts';
 import type { LaunchAnswer, Launcher } from './launch/launcher.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
@@ -30,10 +35,10 @@ import { listJobs } from './record/list-jobs.ts';
 import type { JobStore, StoredJob } from './record/job-store.ts';
 import { stopAll } from './stop/stop-all.ts';
 import { ANSWER_MS, resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
-import type { JobUser } from './submit/base-environment.ts';
-import { jobEnvironment } from './submit/base-environment.ts';
 import { requestDigest } from './submit/request-digest.ts';
 import { resolveSubmission } from './submit/resolve-submission.ts';
+import type { Policy, SubmissionRules } from './submit/submission-rules.ts';
+import { offersOf, submissionRules } from './submit/submission-rules.ts';
 import { JobWatcher } from './watch/job-watcher.ts';
 import { LiveJob } from './watch/live-job.ts';
 import { SocketPaths } from './watch/socket-paths.ts';
@@ -49,8 +54,10 @@ export interface Parts {
   readonly store: JobStore;
   readonly launcher: Launcher;
   readonly jobsDirectory: string;
-  readonly user: JobUser;
-  readonly defaultOutputBytes: number;
+  readonly policy: Policy;
+  /** A user of the host that all jobs run as. */
+  readonly runAs: HostUser | undefined;
+  readonly surroundings: Surroundings;
   readonly log: (event: LogEvent) => void;
 }
 
@@ -64,10 +71,13 @@ export class LocalJobRunner implements JobRunner {
   readonly #live = new Map<string, LiveJob>();
   readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
   readonly #closed = new AbortController();
+  readonly #orders: LaunchOrders;
+  #rules: { readonly for: HostAbilities; readonly rules: SubmissionRules } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#orders = new LaunchOrders(parts.policy, parts.runAs);
     this.#paths = new SocketPaths(parts.jobsDirectory);
     this.#ends = new EndRecorder({
       store: parts.store,
@@ -87,7 +97,7 @@ export class LocalJobRunner implements JobRunner {
 
   async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
     this.#checkOpen();
-    const { owner, spec } = resolveSubmission(options, this.#parts.defaultOutputBytes);
+    const { owner, spec } = resolveSubmission(options, this.#submissionRules());
     const job = new LiveJob({ id: uuidv7(), owner, createdAt: new Date(), spec });
     const digest = spec.requestId === '' ? '' : requestDigest(options);
     // Known here before it is durable: a list may show it before this call goes on.
@@ -173,7 +183,13 @@ export class LocalJobRunner implements JobRunner {
 
   capabilities(): readonly Capability[] {
     this.#checkOpen();
-    return capabilities();
+    const { launcher, surroundings, policy, runAs } = this.#parts;
+    return capabilities(launcher.abilities, surroundings, { ...policy, mode: policy.modes[0] ?? 'sandbox', runAs: runAs?.name });
+  }
+
+  offers(): Offers {
+    this.#checkOpen();
+    return offersOf(this.#submissionRules());
   }
 
   close(options: { readonly stopJobs?: boolean } = {}): Promise<void> {
@@ -214,10 +230,7 @@ export class LocalJobRunner implements JobRunner {
     try {
       if (job.ending || this.#closing !== undefined) return;
       job.ordered = true;
-      const { id, spec } = job;
-      const cwd = spec.cwd === '' ? this.#parts.user.home : spec.cwd;
-      const env = jobEnvironment(spec.env, id, this.#parts.user);
-      const order = { jobId: id, argv: spec.argv, env, cwd, limits: spec.limits };
+      const order = this.#orders.of(job);
       for (;;) {
         const answer = await this.#parts.launcher.launch(order);
         const fate = answer.kind === 'refused' ? this.#refused(job, answer) : 'started';
@@ -233,10 +246,18 @@ export class LocalJobRunner implements JobRunner {
     }
   }
 
+  /** Those of the launcher of the moment: another may find the host changed. */
+  #submissionRules(): SubmissionRules {
+    const { policy, launcher, surroundings } = this.#parts;
+    const { abilities } = launcher;
+    if (this.#rules?.for !== abilities) this.#rules = { for: abilities, rules: submissionRules(policy, abilities, surroundings) };
+    return this.#rules.rules;
+  }
+
   /** Ends a job that no launcher could start, once it is certain that none has, or will. */
   #refused(job: LiveJob, { stage, errno, message }: LaunchAnswer & { readonly kind: 'refused' }): 'started' | 'failed' | 'unknown' {
     const { log, jobsDirectory } = this.#parts;
-    const failure = { stage: stage === 'fork' ? 'fork' : 'prepare', errno, subject: job.spec.argv[0] ?? '' } as const;
+    const failure = { stage: startStage(stage), errno, subject: job.spec.argv[0] ?? '' } as const;
     const state = { kind: 'failed', endedAt: new Date(), failure } as const;
     try {
       if (!claimDirectory(jobsDirectory, job.id, state)) return 'started';
@@ -252,7 +273,7 @@ export class LocalJobRunner implements JobRunner {
   /** Ends a job that no launcher has heard of. */
   async #cancel(job: LiveJob, reason: 'cancelled' | 'shutdown', requestedBy: string): Promise<void> {
     const endedBy = requestedBy === '' ? {} : { endedBy: requestedBy };
-    const state = { kind: 'stopped', reason, ...endedBy, endedAt: new Date(), output: NO_OUTPUT } as const;
+    const state = { kind: 'stopped', reason, ...endedBy, endedAt: new Date(), output: NO_OUTPUT, unenforced: [] } as const;
     void this.#ends.record(job, { kind: 'ended', state }, { seenInDirectory: false });
     using limit = new WaitLimit({ timeoutMs: ANSWER_MS });
     while (!hasEnded(job.state) && !limit.isOver) await limit.waitFor(job.changes);

@@ -7,7 +7,7 @@ import { launcherConformance } from './support/launcher-conformance.ts';
 
 launcherConformance('ProcessLauncher', (stateDir) => {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  return ProcessLauncher.start({ binary: findSupervisor(), stateDir, log: () => undefined });
+  return ProcessLauncher.start({ binary: findSupervisor(), stateDir, cgroup: 'auto', log: () => undefined });
 });
 
 test.each([

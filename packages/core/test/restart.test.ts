@@ -11,6 +11,7 @@ import { readResult } from '../src/recover/read-result.ts';
 import { Bed, eventually } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 import { startProgram } from './support/program.ts';
+import { HOST_ORDER } from './support/on-host.ts';
 
 const KILLS = 20;
 
@@ -130,13 +131,13 @@ test('[SUB-1] an intent that was never started is started by whoever opens the d
   await (await bed.open()).close();
   const id = '01900000-0000-7000-8000-000000000001';
   const store = await SqliteJobStore.open(bed.stateDir);
-  const limits = { wallTimeMs: 0, outputBytes: 100, outputAction: 'truncate' } as const;
+  const { isolation, limits } = HOST_ORDER;
   await store.insert({
     id,
     owner: '',
     createdAt: new Date(),
     digest: '',
-    spec: { argv: ['echo', 'late'], env: {}, cwd: '', limits, labels: {}, requestId: '' },
+    spec: { argv: ['echo', 'late'], env: {}, cwd: '', limits, isolation, labels: {}, requestId: '' },
   });
   await store.close();
   const runner = await bed.open();
@@ -254,10 +255,10 @@ test('[SUB-2] [SUB-6] [RUN-4] a job that no launcher could start has failed for 
   await runner.close();
   // Found in the directory as well, by a server that opens before the store knows.
   expect(stateOfResult(readResult(join(bed.stateDir, 'jobs'), job.id)!)).toEqual(state);
-  const late = await ProcessLauncher.start({ binary: findSupervisor(), stateDir: bed.stateDir, log: () => undefined });
+  const late = await ProcessLauncher.start({ binary: findSupervisor(), stateDir: bed.stateDir, cgroup: 'auto', log: () => undefined });
   try {
     const { id: jobId, spec } = job;
-    expect(await late.launch({ jobId, argv: spec.argv, env: [], cwd: '/', limits: spec.limits })).toEqual({ kind: 'exists' });
+    expect(await late.launch({ ...HOST_ORDER, jobId, argv: spec.argv, env: [], cwd: '/' })).toEqual({ kind: 'exists' });
   } finally {
     await late.close();
   }

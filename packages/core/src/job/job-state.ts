@@ -28,6 +28,8 @@ export interface Completed {
   readonly exit: ProgramExit;
   readonly usage: JobUsage;
   readonly output: OutputSummary;
+  /** Fields of {@link JobLimits} that were asked for and not enforced in full, such as `memoryBytes`: with `enforcement: 'best-effort'` alone. */
+  readonly unenforced: readonly string[];
 }
 
 /** Worker ended it. */
@@ -43,9 +45,11 @@ export interface Stopped {
   readonly exit?: ProgramExit;
   readonly usage?: JobUsage;
   readonly output: OutputSummary;
+  /** As in {@link Completed}. */
+  readonly unenforced: readonly string[];
 }
 
-export type StopReason = 'stop-requested' | 'timed-out' | 'output-limit' | 'cancelled' | 'shutdown';
+export type StopReason = 'stop-requested' | 'timed-out' | 'output-limit' | 'out-of-memory' | 'cancelled' | 'shutdown';
 
 /** The program could not be started. */
 export interface Failed {
@@ -66,19 +70,20 @@ export interface Lost {
 export type ProgramExit = { readonly kind: 'code'; readonly code: number } | { readonly kind: 'signal'; readonly signal: number };
 
 export interface StartFailure {
-  readonly stage: 'prepare' | 'fork' | 'chdir' | 'exec';
+  /** `prepare`: the job's directory, pipes or files; `bind`: a path of the host; `user`: becoming it. */
+  readonly stage: 'prepare' | 'cgroup' | 'fork' | 'sandbox' | 'bind' | 'limits' | 'user' | 'chdir' | 'exec';
   /** As Linux numbers it; 0 where there was none. */
   readonly errno: number;
-  /** The program or the directory, as the job asked for it. */
+  /** The program, the directory, the path or the limit, as the job asked for it. */
   readonly subject: string;
 }
 
-/** What a job used, over all processes that its shim reaped. */
+/** What a job used, over its whole tree: as its cgroup counts it where it has one for that, else over all processes that its shim reaped. */
 export interface JobUsage {
   readonly wallTimeMs: number;
   readonly userCpuMs: number;
   readonly systemCpuMs: number;
-  /** Of the largest single process. */
+  /** Of the whole tree where a cgroup counts it, else of the largest single process. */
   readonly peakMemoryBytes: number;
   /** From block devices. */
   readonly readBytes: number;

@@ -1,5 +1,6 @@
 import type { Gap, OutputSummary as WireSummary, ResourceUsage, Result, StartFailed } from '@worker/supervisor';
 import { EndCause, GapReason } from '@worker/supervisor';
+import { limitOfWire } from '../limit/limit-name.ts';
 import type { Completed, Failed, JobUsage, OutputGap, OutputSummary, ProgramExit, StartFailure, Stopped, StopReason } from './job-state.ts';
 
 /** The final state that a result tells of. The cause is the shim's: the first thing that set out to end the job. */
@@ -9,10 +10,11 @@ export function stateOfResult(result: Result): Completed | Stopped | Failed {
   if (outcome.case === 'startFailed') return { kind: 'failed', endedAt, failure: failure(outcome.value) };
   const output = summary(result.output);
   const reason = stopReason(result.cause);
+  const unenforced = result.unenforced.map(limitOfWire);
   const endedBy = result.requestedBy === '' ? {} : { endedBy: result.requestedBy };
-  if (outcome.case === undefined) return { kind: 'stopped', reason: reason ?? 'cancelled', ...endedBy, endedAt, output };
+  if (outcome.case === undefined) return { kind: 'stopped', reason: reason ?? 'cancelled', ...endedBy, endedAt, output, unenforced };
   const exit: ProgramExit = outcome.case === 'exitCode' ? { kind: 'code', code: outcome.value } : { kind: 'signal', signal: outcome.value };
-  const ran = { startedAt: dateOfNs(result.startTimeNs), endedAt, exit, usage: usage(result.wallTimeNs, result.usage), output };
+  const ran = { startedAt: dateOfNs(result.startTimeNs), endedAt, exit, usage: usage(result.wallTimeNs, result.usage), output, unenforced };
   if (reason !== undefined) return { kind: 'stopped', reason, ...endedBy, ...ran };
   return { kind: 'completed', reason: exit.kind === 'code' ? 'exited' : 'signaled', ...ran };
 }
@@ -30,6 +32,8 @@ function stopReason(cause: EndCause): StopReason | undefined {
       return 'timed-out';
     case EndCause.OUTPUT_LIMIT:
       return 'output-limit';
+    case EndCause.OUT_OF_MEMORY:
+      return 'out-of-memory';
     case EndCause.SHUTDOWN:
       return 'shutdown';
     default:
@@ -37,10 +41,18 @@ function stopReason(cause: EndCause): StopReason | undefined {
   }
 }
 
+const STAGES: readonly StartFailure['stage'][] = ['prepare', 'cgroup', 'fork', 'sandbox', 'bind', 'limits', 'user', 'chdir', 'exec'];
+
+/** The step of a start that is meant by a name on the supervisor's wire. */
+export function startStage(name: string): StartFailure['stage'] {
+  // The launcher's word for what a shim calls becoming the user.
+  if (name === 'identity') return 'user';
+  return STAGES.find((stage) => stage === name) ?? 'prepare';
+}
+
 function failure(failed: StartFailed): StartFailure {
-  const stages: readonly StartFailure['stage'][] = ['prepare', 'fork', 'chdir', 'exec'];
   return {
-    stage: stages.find((stage) => stage === failed.stage) ?? 'prepare',
+    stage: startStage(failed.stage),
     errno: failed.errno,
     subject: Buffer.from(failed.subject).toString(),
   };

@@ -9,7 +9,7 @@ import { transition } from './transition.ts';
 const at = fc.date({ noInvalidDate: true });
 const ended: fc.Arbitrary<JobEvent> = at.chain((endedAt) =>
   fc.constantFrom<JobEvent>(
-    { kind: 'ended', state: { kind: 'stopped', reason: 'cancelled', endedAt, output: NO_OUTPUT } },
+    { kind: 'ended', state: { kind: 'stopped', reason: 'cancelled', endedAt, output: NO_OUTPUT, unenforced: [] } },
     { kind: 'ended', state: { kind: 'failed', endedAt, failure: { stage: 'exec', errno: 2, subject: 'x' } } },
     { kind: 'lost', at: endedAt },
   ),

@@ -1,7 +1,10 @@
-import type { JobLimits } from '../job/job-spec.ts';
+import type { HostAbilities } from '../examine/host-abilities.ts';
+import type { JobIsolation, JobLimits } from '../job/job-spec.ts';
 
 /** Starts the shims of jobs. */
 export interface Launcher {
+  /** What the host lets it enforce, as the launcher of the moment found it. */
+  readonly abilities: HostAbilities;
   /**
    * Resolves when the job's directory is durable and its shim listens, or when it is certain that this call started nothing. Safe to repeat: a job's directory is
    * made exclusively. Rejects with `closed` after `close`, when it is not known whether the job was started.
@@ -19,7 +22,17 @@ export interface LaunchOrder {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly limits: JobLimits;
+  /** Limits that cannot be enforced are applied as far as they go, instead of failing the start. */
+  readonly bestEffort: boolean;
+  readonly isolation: JobIsolation;
+  readonly identity: LaunchIdentity;
 }
+
+/** Whom a job runs as: the launcher's own user, a user id of the job's own, or a user of the host. */
+export type LaunchIdentity =
+  | { readonly kind: 'launcher' }
+  | { readonly kind: 'own' }
+  | { readonly kind: 'user'; readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
 
 export type LaunchAnswer =
   | { readonly kind: 'launched' }

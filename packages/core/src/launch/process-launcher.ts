@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import { fromBinary } from '@bufbuild/protobuf';
 import { LauncherResponseSchema } from '@worker/supervisor';
 import { closedError, CoreError } from '../core-error.ts';
+import type { HostAbilities } from '../examine/host-abilities.ts';
+import { hostAbilities } from '../examine/host-abilities.ts';
 import type { LogEvent } from '../job-runner.ts';
 import { FrameDecoder } from './frame-codec.ts';
 import { decodeAnswer, encodeOrder } from './launch-message.ts';
@@ -24,6 +26,10 @@ interface Order {
 interface Options {
   readonly binary: string;
   readonly stateDir: string;
+  /** `auto`, `none` or a directory. */
+  readonly cgroup: string;
+  /** Default: the launcher's. */
+  readonly jobUids?: { readonly first: number; readonly last: number };
   readonly log: (event: LogEvent) => void;
 }
 
@@ -36,6 +42,7 @@ export class ProcessLauncher implements Launcher {
   readonly #orders = new Map<bigint, Order>();
   readonly #hello = Promise.withResolvers<undefined>();
   #isGreeted = false;
+  #abilities = hostAbilities(undefined);
   #sequence = 0n;
   #child: ChildProcess | undefined;
   #socket: Socket | undefined;
@@ -66,6 +73,10 @@ export class ProcessLauncher implements Launcher {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  get abilities(): HostAbilities {
+    return this.#abilities;
   }
 
   launch(order: LaunchOrder): Promise<LaunchAnswer> {
@@ -101,7 +112,7 @@ export class ProcessLauncher implements Launcher {
 
   #spawn(): void {
     // Detached: a signal to the terminal's process group must not reach it. No environment of the server's but PATH.
-    const child = spawn(this.#options.binary, ['launcher', '--state-dir', this.#options.stateDir], {
+    const child = spawn(this.#options.binary, this.#arguments(), {
       detached: true,
       cwd: '/',
       env: { PATH: process.env['PATH'] ?? '' },
@@ -133,11 +144,18 @@ export class ProcessLauncher implements Launcher {
     socket.on('error', () => undefined);
   }
 
+  #arguments(): string[] {
+    const { stateDir, cgroup, jobUids } = this.#options;
+    const uids = jobUids === undefined ? [] : ['--job-uids', `${jobUids.first}-${jobUids.last}`];
+    return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids];
+  }
+
   #receive(frame: Uint8Array): void {
     const message = fromBinary(LauncherResponseSchema, frame);
     if (message.response.case === 'hello') {
-      const { protocolVersion } = message.response.value;
+      const { protocolVersion, host } = message.response.value;
       this.#isGreeted = true;
+      this.#abilities = hostAbilities(host);
       if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve(undefined);
       else
         this.#hello.reject(

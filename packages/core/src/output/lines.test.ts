@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OutputEvent } from '../job-runner.ts';
 import type { LineEvent, OutputLine } from './lines.ts';
+import { noLimits } from '../limit/limit-name.ts';
 import { lines } from './lines.ts';
 
 const MIB = 1024 * 1024;
@@ -20,7 +21,15 @@ const END: OutputEvent = {
   job: {
     id: '',
     owner: '',
-    spec: { argv: ['x'], env: {}, cwd: '', limits: { wallTimeMs: 0, outputBytes: 1, outputAction: 'stop' }, labels: {}, requestId: '' },
+    spec: {
+      argv: ['x'],
+      env: {},
+      cwd: '',
+      limits: noLimits(1),
+      isolation: { mode: 'host', network: 'host', binds: [] },
+      labels: {},
+      requestId: '',
+    },
     createdAt: new Date(0),
     state: { kind: 'queued' },
   },

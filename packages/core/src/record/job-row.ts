@@ -1,5 +1,6 @@
 import type { FinalState } from '../job/job-state.ts';
 import type { JobSpec } from '../job/job-spec.ts';
+import { noLimits } from '../limit/limit-name.ts';
 import type { NewJob, StoredJob } from './job-store.ts';
 import type { JobRow, NewRow } from './storage-message.ts';
 
@@ -20,8 +21,21 @@ export function decodeRow(row: JobRow): StoredJob {
     id: row.id,
     owner: row.owner,
     createdAt: new Date(row.created_ms),
-    spec: JSON.parse(row.spec) as JobSpec,
+    spec: decodeSpec(row.spec),
     state: row.outcome !== null ? decodeOutcome(row.outcome) : row.state === 'running' ? 'running' : 'queued',
+  };
+}
+
+// The release before knew neither isolation nor most of the limits: its jobs saw the host, and had no others.
+function decodeSpec(text: string): JobSpec {
+  const spec = JSON.parse(text) as Omit<JobSpec, 'isolation' | 'limits'> & {
+    readonly isolation?: JobSpec['isolation'];
+    readonly limits: Pick<JobSpec['limits'], 'outputBytes'>;
+  };
+  return {
+    ...spec,
+    limits: { ...noLimits(spec.limits.outputBytes), ...spec.limits },
+    isolation: spec.isolation ?? { mode: 'host', network: 'host', binds: [] },
   };
 }
 
@@ -34,5 +48,8 @@ export function encodeOutcome(state: FinalState): string {
 
 export function decodeOutcome(outcome: string): FinalState {
   const { endedAt, startedAt, ...rest } = JSON.parse(outcome) as { readonly endedAt: number; readonly startedAt?: number };
-  return { ...rest, endedAt: new Date(endedAt), ...(startedAt === undefined ? {} : { startedAt: new Date(startedAt) }) } as FinalState;
+  const dates = { endedAt: new Date(endedAt), ...(startedAt === undefined ? {} : { startedAt: new Date(startedAt) }) };
+  const state = { ...rest, ...dates } as FinalState;
+  // The release before enforced all that could be asked for.
+  return (state.kind === 'completed' || state.kind === 'stopped') && !('unenforced' in rest) ? { ...state, unenforced: [] } : state;
 }

@@ -19,7 +19,11 @@ export function currentUser(): JobUser {
   }
 }
 
-function isDirectory(path: string): boolean {
+/** What a job sees of itself in a sandbox. Also of one with a user id of its own on the host, which has no entry in the user database, and no home. */
+export const SANDBOX_USER: JobUser = { name: 'worker', home: '/workspace' };
+export const OWN_UID_USER: JobUser = { name: 'worker', home: '/' };
+
+export function isDirectory(path: string): boolean {
   return path.startsWith('/') && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
 }
 

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import type { SubmitOptions } from '../job-runner.ts';
 import { jobEnvironment } from './base-environment.ts';
 import { requestDigest } from './request-digest.ts';
+import { noLimits } from '../limit/limit-name.ts';
+import { ABLE, DEBIAN, POLICY } from '../../test/support/made-up-host.ts';
 import { resolveSubmission } from './resolve-submission.ts';
+import { submissionRules } from './submission-rules.ts';
+
+const rules = submissionRules({ ...POLICY, modes: ['host'] }, ABLE, DEBIAN);
 
 const long = 'x'.repeat(131_072);
 const wrong: [string, unknown, string][] = [
@@ -36,7 +41,7 @@ const wrong: [string, unknown, string][] = [
 ];
 
 test.each(wrong)('[SUB-5] %s is refused, and the field is named', (_, options, field) => {
-  expect(() => resolveSubmission(options as SubmitOptions, 1)).toThrow(expect.objectContaining({ code: 'invalid-argument', field }));
+  expect(() => resolveSubmission(options as SubmitOptions, rules)).toThrow(expect.objectContaining({ code: 'invalid-argument', field }));
 });
 
 test('[SUB-5] what lies just within the limits is taken', () => {
@@ -47,7 +52,11 @@ test('[SUB-5] what lies just within the limits is taken', () => {
     requestId: ' ~'.repeat(64),
     cwd: '/',
   };
-  expect(resolveSubmission(options, 7).spec).toEqual({ ...options, limits: { wallTimeMs: 0, outputBytes: 7, outputAction: 'truncate' } });
+  expect(resolveSubmission(options, rules).spec).toEqual({
+    ...options,
+    limits: noLimits(7),
+    isolation: { mode: 'host', network: 'host', binds: [] },
+  });
 });
 
 test('[SUB-4] a job gets the base environment and what it was given, and the server none of its own', () => {
@@ -67,7 +76,7 @@ test('[SUB-4] a variable called __proto__ is one like any other, and what was pu
   const given = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
   Object.defineProperty(Object.prototype, 'POLLUTED', { value: 'yes', enumerable: true, configurable: true, writable: true });
   try {
-    const { spec } = resolveSubmission({ argv: ['a'], env: given }, 1);
+    const { spec } = resolveSubmission({ argv: ['a'], env: given }, rules);
     const env = jobEnvironment(spec.env, 'id', { name: 'me', home: '/' });
     expect(env).toContain('__proto__=x');
     expect(env.join()).not.toContain('POLLUTED');
@@ -81,7 +90,12 @@ test('[SUB-3] the order of variables and labels, and a default spelled out, make
   expect(
     requestDigest({ argv: ['a'], env: { B: '2', A: '1' }, labels: { y: '2', x: '1' }, cwd: '', limits: { outputAction: 'truncate' } }),
   ).toBe(one);
+  // As the release before made it: a retry that was under way during an upgrade is the same request.
+  expect(one).toBe('5c016ebfba1ae91c2ecdfb67d735255b3c54ba87c1a9876dbe1f36a4392fd19c');
   for (const other of [
+    { argv: ['a'], limits: { memoryBytes: 1 } },
+    { argv: ['a'], isolation: { mode: 'host' } as const },
+    { argv: ['a'], isolation: { binds: [{ source: '/a' }] } },
     { argv: ['a', ''] },
     { argv: ['a'], env: { A: '1' } },
     { argv: ['a'], cwd: '/' },

@@ -1,6 +1,9 @@
 import type { SubmitOptions } from '../job-runner.ts';
-import type { JobLimits, JobSpec } from '../job/job-spec.ts';
-import { checkInteger, checkText, invalidArgument } from './check-argument.ts';
+import { resolveIsolation } from '../isolate/resolve-isolation.ts';
+import type { JobSpec } from '../job/job-spec.ts';
+import { resolveLimits } from '../limit/resolve-limits.ts';
+import { checkText, invalidArgument } from './check-argument.ts';
+import type { SubmissionRules } from './submission-rules.ts';
 
 /** MAX_ARG_STRLEN of the kernel, less its NUL. */
 const MAX_STRING_BYTES = 131_071;
@@ -11,20 +14,21 @@ const STRING_OVERHEAD = 9;
 /** What the base environment may take, so that a submission that passes here passes whatever the host's user is called. */
 const BASE_ENVIRONMENT_BYTES = 1024;
 const MAX_PATH_BYTES = 4095;
-const TEN_YEARS_MS = 10 * 366 * 86_400_000;
 
 /** A submission with every default filled in. Errors: `invalid-argument`, naming the field. */
-export function resolveSubmission(options: SubmitOptions, defaultOutputBytes: number): { readonly owner: string; readonly spec: JobSpec } {
+export function resolveSubmission(options: SubmitOptions, rules: SubmissionRules): { readonly owner: string; readonly spec: JobSpec } {
   const argv = resolveArgv(options.argv);
   const env = resolveEnv(options.env);
   checkTotal(argv, env);
+  const isolation = resolveIsolation(options.isolation, rules.isolation);
   return {
     owner: checkText(options.owner ?? '', 'owner'),
     spec: {
       argv,
       env,
       cwd: resolveCwd(options.cwd),
-      limits: resolveLimits(options.limits, defaultOutputBytes),
+      limits: resolveLimits(options.limits, rules.limitsFor(isolation.mode)),
+      isolation,
       labels: resolveLabels(options.labels),
       requestId: resolveRequestId(options.requestId),
     },
@@ -70,17 +74,6 @@ function resolveCwd(given: unknown): string {
   const cwd = checkLength(checkText(given, 'cwd'), 'cwd', MAX_PATH_BYTES);
   if (!cwd.startsWith('/')) throw invalidArgument('cwd', 'must be an absolute path');
   return cwd;
-}
-
-function resolveLimits(given: SubmitOptions['limits'], defaultOutputBytes: number): JobLimits {
-  const { wallTimeMs, outputBytes, outputAction = 'truncate' } = given ?? {};
-  if (!['truncate', 'stop'].includes(outputAction)) throw invalidArgument('limits.outputAction', "must be 'truncate' or 'stop'");
-  return {
-    wallTimeMs: wallTimeMs === undefined ? 0 : checkInteger(wallTimeMs, 'limits.wallTimeMs', 1, TEN_YEARS_MS),
-    outputBytes:
-      outputBytes === undefined ? defaultOutputBytes : checkInteger(outputBytes, 'limits.outputBytes', 1, Number.MAX_SAFE_INTEGER),
-    outputAction,
-  };
 }
 
 /** Also for the filter of a list. */

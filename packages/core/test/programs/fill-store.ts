@@ -3,18 +3,19 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { CoreError } from '@worker/core';
 import { SqliteJobStore } from '../../src/record/sqlite-job-store.ts';
+import { HOST_ORDER } from '../support/on-host.ts';
 
 const [directory = ''] = process.argv.slice(2);
 mkdirSync(directory, { recursive: true });
 const store = await SqliteJobStore.open(directory);
 // Node ignores SIGXFSZ: a write beyond the limit fails with EFBIG, as one on a full disk fails with ENOSPC.
 if (spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=300000']).status !== 0) throw new Error('prlimit failed');
-const limits = { wallTimeMs: 0, outputBytes: 1, outputAction: 'truncate' } as const;
+const { isolation, limits } = HOST_ORDER;
 const acknowledged: string[] = [];
 const refusals: string[] = [];
 for (let number = 0; refusals.length < 3; number += 1) {
   const id = String(number).padStart(36, '0');
-  const spec = { argv: ['x'.repeat(10_000)], env: {}, cwd: '', limits, labels: {}, requestId: '' };
+  const spec = { argv: ['x'.repeat(10_000)], env: {}, cwd: '', limits, isolation, labels: {}, requestId: '' };
   try {
     await store.insert({ id, owner: '', createdAt: new Date(), digest: '', spec });
     acknowledged.push(id);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobRunner, JobRunnerOptions, LogEvent } from '@worker/core';
 import { openJobRunner } from '@worker/core';
+import { ON_HOST } from './on-host.ts';
 
 /** A state directory for one test. When it is disposed of, the runners opened here are closed, and no process that has to do with it may be left. */
 export class Bed implements AsyncDisposable {
@@ -15,7 +16,12 @@ export class Bed implements AsyncDisposable {
     this.stateDir = join(this.#root, below);
   }
 
-  async open(options: Partial<JobRunnerOptions> = {}): Promise<JobRunner> {
+  /** For tests of what does not depend on isolation: jobs see the host, as the user the test runs as. */
+  open(options: Partial<JobRunnerOptions> = {}): Promise<JobRunner> {
+    return this.openWith({ ...ON_HOST, ...options });
+  }
+
+  async openWith(options: Partial<JobRunnerOptions>): Promise<JobRunner> {
     const runner = await openJobRunner({ stateDir: this.stateDir, log: (event) => this.log.push(event), ...options });
     this.#runners.push(runner);
     return runner;

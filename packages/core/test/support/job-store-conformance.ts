@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Completed, FinalState } from '../../src/job/job-state.ts';
 import { NO_OUTPUT } from '../../src/job/state-of-result.ts';
+import { noLimits } from '../../src/limit/limit-name.ts';
 import type { JobStore, NewJob } from '../../src/record/job-store.ts';
 
 const usage = { wallTimeMs: 1.5, userCpuMs: 0, systemCpuMs: 0, peakMemoryBytes: 1, readBytes: 0, writtenBytes: 0 };
@@ -11,25 +12,28 @@ const completed: Completed = {
   endedAt: new Date(2000),
   exit: { kind: 'code', code: 7 },
   usage,
+  unenforced: ['memoryBytes'],
   output: { ...NO_OUTPUT, finalGap: { offset: 1, stdoutBytes: 2, stderrBytes: 3, reason: 'write-failed' } },
 };
 const ends: FinalState[] = [
   completed,
-  { kind: 'stopped', reason: 'cancelled', endedBy: 'me', endedAt: new Date(3), output: NO_OUTPUT },
+  { kind: 'stopped', reason: 'cancelled', endedBy: 'me', endedAt: new Date(3), output: NO_OUTPUT, unenforced: [] },
   { kind: 'failed', endedAt: new Date(3), failure: { stage: 'exec', errno: 2, subject: 'x' } },
   { kind: 'lost', startedAt: new Date(1), endedAt: new Date(3) },
   { kind: 'lost', endedAt: new Date(3) },
 ];
 
 function job(number: number, other: Partial<Omit<NewJob, 'spec'>> = {}, spec: Partial<NewJob['spec']> = {}): NewJob {
-  const limits = { wallTimeMs: 5, outputBytes: Number.MAX_SAFE_INTEGER, outputAction: 'stop' } as const;
+  const limits = { ...noLimits(1), memoryBytes: 7, wallTimeMs: 5, outputBytes: Number.MAX_SAFE_INTEGER, outputAction: 'stop' } as const;
+  const bind = { source: '/a/b', root: '/a', target: '/b', writable: true };
+  const isolation = { mode: 'sandbox', network: 'none', binds: [bind] } as const;
   return {
     id: `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`,
     owner: 'me',
     createdAt: new Date(1_800_000_000_000 + number),
     digest: 'd',
     ...other,
-    spec: { argv: ['é', '', '"'], env: { __proto__x: '1' }, cwd: '/', limits, labels: {}, requestId: '', ...spec },
+    spec: { argv: ['é', '', '"'], env: { __proto__x: '1' }, cwd: '/', limits, isolation, labels: {}, requestId: '', ...spec },
   };
 }
 

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Launcher, LaunchOrder } from '../../src/launch/launcher.ts';
 import { Bed } from './bed.ts';
+import { HOST_ORDER } from './on-host.ts';
 
 const order = (number: number, argv = ['true']): LaunchOrder => ({
   jobId: `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`,
   argv,
   env: ['PATH=/usr/bin:/bin'],
   cwd: '/',
-  limits: { wallTimeMs: 0, outputBytes: 100, outputAction: 'truncate' },
+  ...HOST_ORDER,
 });
 
 /** What every launcher has to do, in a state directory that exists. */

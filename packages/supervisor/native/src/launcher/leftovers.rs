@@ -24,10 +24,12 @@ pub fn remove(state: &StateDir) {
     }
 }
 
-/// Whether a process can be the maker: its number may have passed to anybody since. Without /proc each that lives counts.
+/// Whether a process can be the maker: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.
 pub fn is_shim(maker: Pid) -> bool {
     let alive = !signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
-    alive && std::fs::read(format!("/proc/{maker}/comm")).map_or(true, |name| name.trim_ascii_end() == shim::PROCESS_NAME.to_bytes())
+    let head = [b"(", shim::PROCESS_NAME.to_bytes(), b") "].concat();
+    let is_ours = |stat: &[u8]| stat.windows(head.len() + 1).any(|window| window.starts_with(&head) && !matches!(window[head.len()], b'Z' | b'X'));
+    alive && std::fs::read(format!("/proc/{maker}/stat")).map_or(true, |stat| is_ours(&stat))
 }
 
 /// Removes a directory that holds at most a socket.

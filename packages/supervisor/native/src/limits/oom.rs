@@ -30,7 +30,7 @@ impl OomWatch {
         let events = if version == 1 { Some(events(cgroup, counter.as_fd())?) } else { None };
         let watch = Self { counter, events, look: None };
         // From its first reading on a file tells of changes.
-        watch.has_killed();
+        let _ = watch.has_killed();
         Ok(watch)
     }
 

@@ -61,8 +61,26 @@ impl Lab {
         Self::at(dir, Some(NOBODY))
     }
 
+    /// With more words on the launcher's command line.
+    pub fn with(flags: &[&str]) -> Self {
+        Self::at_with(temp_dir(), None, flags)
+    }
+
+    pub fn as_ordinary_user_with(flags: &[&str]) -> Self {
+        let dir = temp_dir();
+        if !is_root() {
+            return Self::at_with(dir, None, flags);
+        }
+        chown(&dir, Some(NOBODY), Some(NOBODY)).expect("chown");
+        Self::at_with(dir, Some(NOBODY), flags)
+    }
+
     pub fn at(dir: PathBuf, uid: Option<u32>) -> Self {
-        let (launcher, mut core) = spawn_launcher(&dir, uid);
+        Self::at_with(dir, uid, &[])
+    }
+
+    pub fn at_with(dir: PathBuf, uid: Option<u32>, flags: &[&str]) -> Self {
+        let (launcher, mut core) = spawn_launcher_with(&dir, uid, flags);
         core.set_read_timeout(Some(DEADLINE)).expect("timeout");
         let hello = read_frame(&mut core).and_then(|bytes| LauncherResponse::decode(bytes.as_slice()).ok());
         let Some(launcher_response::Response::Hello(hello)) = hello.and_then(|response| response.response) else {
@@ -134,6 +152,30 @@ impl Lab {
         wait_for("the launcher to leave", || self.launcher.try_wait().expect("wait"))
     }
 
+    /// What of cgroups the launcher can use.
+    pub fn controller(&self, name: &str) -> Option<(u32, PathBuf)> {
+        let host = self.hello.host.as_ref().expect("a host");
+        let found = host.controllers.iter().find(|controller| controller.name == name).expect("each is told of");
+        (found.version > 0).then(|| (found.version, PathBuf::from(&found.path)))
+    }
+
+    /// Whether there is this controller; says what is skipped where there is none.
+    pub fn has(&self, name: &str) -> bool {
+        let has = self.controller(name).is_some();
+        if !has {
+            eprintln!("skipped: no {name} controller that can be used here");
+        }
+        has
+    }
+
+    /// The cgroups that jobs have now.
+    pub fn cgroups(&self) -> Vec<PathBuf> {
+        let host = self.hello.host.as_ref().expect("a host");
+        let bases: std::collections::BTreeSet<&str> = host.controllers.iter().map(|one| one.path.as_str()).filter(|path| !path.is_empty()).collect();
+        let below = |base: &&str| std::fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+        bases.iter().flat_map(below).filter(|path| path.is_dir()).collect()
+    }
+
     pub fn starting(&self) -> Vec<String> {
         names(&self.dir.join("starting"))
     }
@@ -145,7 +187,8 @@ impl Drop for Lab {
         let marker = self.dir.display().to_string();
         let clean = std::thread::panicking() || {
             let gone = eventually(|| with_text(&marker).is_empty().then_some(()));
-            gone.is_some() && names(&self.dir.join("starting")).is_empty()
+            let removed = eventually(|| self.cgroups().is_empty().then_some(()));
+            gone.is_some() && removed.is_some() && names(&self.dir.join("starting")).is_empty()
         };
         let left = with_text(&marker);
         for pid in &left {
@@ -153,7 +196,7 @@ impl Drop for Lab {
         }
         let _ = self.launcher.wait();
         let _ = std::fs::remove_dir_all(&self.dir);
-        assert!(clean || std::thread::panicking(), "processes or files of a start are left: {left:?}");
+        assert!(clean || std::thread::panicking(), "processes, cgroups or files of a start are left: {left:?} {:?}", self.cgroups());
     }
 }
 
@@ -170,11 +213,15 @@ pub fn names(dir: &Path) -> Vec<String> {
 }
 
 pub fn spawn_launcher(dir: &Path, uid: Option<u32>) -> (Child, UnixStream) {
+    spawn_launcher_with(dir, uid, &[])
+}
+
+fn spawn_launcher_with(dir: &Path, uid: Option<u32>, flags: &[&str]) -> (Child, UnixStream) {
     let (core, theirs) = UnixStream::pair().expect("socketpair");
     // A shell moves the socket to descriptor 3, which the standard library cannot.
     let mut command = Command::new("sh");
-    command.args(["-c", "exec 3<&0 </dev/null; exec \"$0\" launcher --state-dir \"$1\""]);
-    command.arg(built("worker-supervisor")).arg(dir).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(["-c", "exec 3<&0 </dev/null; exec \"$0\" launcher --state-dir \"$@\""]);
+    command.arg(built("worker-supervisor")).arg(dir).args(flags).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }

@@ -1,0 +1,126 @@
+//! Whom a job runs as.
+
+mod harness;
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+
+use harness::{DEADLINE, Lab, NOBODY, eventually, wait_for};
+use worker_supervisor::wire::v1::{Identity, Launch, RefusalReason, User, identity::Who, result};
+
+fn own(launch: Launch) -> Launch {
+    Launch { identity: Some(Identity { who: Some(Who::Own(true)) }), ..launch }
+}
+
+fn user(launch: Launch, uid: u32, gid: u32, groups: &[u32]) -> Launch {
+    Launch { identity: Some(Identity { who: Some(Who::User(User { uid, gid, groups: groups.to_vec() })) }), ..launch }
+}
+
+/// A lab of root whose launcher can lend user ids.
+fn lab_with_own_uids(flags: &[&str]) -> Option<Lab> {
+    let lab = Lab::with(flags);
+    let own_uids = lab.hello.host.as_ref().and_then(|host| host.own_uids.clone()).expect("told");
+    if !own_uids.done {
+        eprintln!("skipped: no user ids for jobs here: {} errno {}", own_uids.stage, own_uids.errno);
+        return None;
+    }
+    Some(lab)
+}
+
+/// [ISO-8]
+#[test]
+fn jobs_at_the_same_time_run_as_different_users_and_an_id_is_free_again_after_the_end() {
+    let Some(mut lab) = lab_with_own_uids(&["--job-uids", "1990000001-1990000003"]) else { return };
+    let jobs: Vec<_> = (0..3)
+        .map(|_| {
+            let launch = own(lab.shell("id -u; exec sleep 1000"));
+            lab.launch(launch)
+        })
+        .collect();
+    let uids: HashSet<String> = jobs.iter().map(harness::Job::first_line).collect();
+    assert_eq!(uids, ["1990000001", "1990000002", "1990000003"].map(str::to_owned).into());
+    let launch = own(lab.job(&["true"]));
+    let refused = lab.try_launch(launch).expect_err("all are lent");
+    assert_eq!((refused.stage.as_str(), refused.errno), ("identity", libc::EAGAIN));
+    jobs[1].connect().stop(0);
+    jobs[1].end();
+    let again = wait_for("a free id", || {
+        let launch = own(lab.shell("id -u"));
+        lab.try_launch(launch).ok()
+    });
+    assert!(uids.contains(&again.first_line()));
+    for job in &jobs {
+        if let Some(mut connection) = job.try_connect() {
+            connection.stop(0);
+        }
+        job.end();
+    }
+}
+
+#[test]
+fn a_job_of_its_own_user_has_one_group_no_capability_and_its_own_stdout() {
+    let Some(mut lab) = lab_with_own_uids(&[]) else { return };
+    let launch = own(lab.shell("id -u; id -g; id -G; grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status; echo over > /dev/stdout; echo err > /dev/stderr"));
+    let job = lab.run(launch);
+    let text = job.stdout();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("1880") && lines[0] == lines[1] && lines[0] == lines[2], "{text}");
+    assert!(lines[3..7].iter().all(|line| line.ends_with("\t0000000000000000")), "{text}");
+    assert_eq!((lines[7], job.stderr().as_str()), ("over", "err\n"));
+    assert_eq!(std::fs::metadata(job.dir.join("output")).expect("the output").uid(), 0, "what it writes is not its own to change");
+}
+
+#[test]
+fn a_job_runs_as_the_user_and_the_groups_that_were_asked_for() {
+    let Some(mut lab) = lab_with_own_uids(&[]) else { return };
+    let launch = user(lab.shell("id -u; id -g; id -G; echo over > /dev/stdout"), NOBODY, 12, &[13, 14]);
+    assert_eq!(lab.run(launch).stdout(), format!("{NOBODY}\n12\n12 13 14\nover\n"));
+}
+
+#[test]
+fn a_directory_that_the_jobs_user_cannot_enter_is_a_failed_start() {
+    let Some(mut lab) = lab_with_own_uids(&[]) else { return };
+    let cwd = lab.dir.display().to_string().into_bytes();
+    let launch = Launch { cwd: cwd.clone(), ..own(lab.job(&["true"])) };
+    let job = lab.run(launch);
+    let Some(result::Outcome::StartFailed(failed)) = job.end().outcome else { panic!("it must not start") };
+    assert_eq!((failed.stage.as_str(), failed.errno, failed.subject), ("chdir", libc::EACCES, cwd));
+}
+
+#[test]
+fn who_cannot_be_is_refused_and_so_is_anybody_but_ourselves_without_root() {
+    let mut lab = Lab::as_ordinary_user();
+    for launch in [own(lab.job(&["true"])), user(lab.job(&["true"]), NOBODY, NOBODY, &[])] {
+        let refused = lab.try_launch(launch).expect_err("an ordinary user cannot become another");
+        assert_eq!((refused.reason(), refused.stage.as_str()), (RefusalReason::Invalid, "validate"));
+    }
+    let Some(mut lab) = lab_with_own_uids(&[]) else { return };
+    let nobody_at_all = Launch { identity: Some(Identity::default()), ..lab.job(&["true"]) };
+    for launch in [user(lab.job(&["true"]), u32::MAX, 1, &[]), user(lab.job(&["true"]), 1, 1, &[u32::MAX]), nobody_at_all] {
+        assert_eq!(lab.try_launch(launch).expect_err("no such user").reason(), RefusalReason::Invalid);
+    }
+}
+
+/// [ISO-5] [KILL-5]
+#[test]
+fn what_is_left_of_a_job_whose_shim_and_guard_were_killed_ends_before_its_user_id_is_lent_again() {
+    let Some(mut lab) = lab_with_own_uids(&["--job-uids", "1990000010-1990000010"]) else { return };
+    let launch = own(lab.shell("echo ready; setsid sleep 1000 & exec sleep 1000"));
+    let job = lab.launch(launch);
+    job.first_line();
+    let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
+    wait_for("both processes", || (left().len() == 2).then_some(()));
+    let guard = harness::parent(job.shim);
+    for pid in [guard, job.shim] {
+        worker_supervisor::sys::signal::send(pid, libc::SIGKILL).expect("kill");
+    }
+    wait_for("the shim to die", || job.refuses().then_some(()));
+    assert_eq!(left().len(), 2, "nobody was there to end them");
+    let next = wait_for("the id", || {
+        let launch = own(lab.shell("id -u"));
+        lab.try_launch(launch).ok()
+    });
+    assert_eq!(next.first_line(), "1990000010");
+    let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
+    assert!(eventually(|| left().is_empty().then_some(())).is_some(), "within {DEADLINE:?}");
+}
