@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::launcher::{Order, refused, remove_one};
-use crate::limits::{Group, REMOVE_ATTEMPTS, REMOVE_PAUSE};
+use crate::limits::{Group, patiently};
 use crate::shim;
 use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
@@ -47,7 +47,7 @@ pub fn run(order: Order<'_>) -> ! {
         remove_one(order.state.starting.as_fd(), &maker_dir);
         let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
         end_all(|| strike(&group, order.job.claim.as_ref()));
-        remove_group(&group);
+        patiently(|| group.remove());
         if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }
@@ -107,16 +107,6 @@ fn remove_leftovers(order: &Order<'_>) {
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
         let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
         let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
-    }
-}
-
-/// The kernel takes a moment after the last process.
-fn remove_group(group: &Group) {
-    for _ in 0..REMOVE_ATTEMPTS {
-        if group.remove() {
-            return;
-        }
-        signal::wait_child(REMOVE_PAUSE);
     }
 }
 

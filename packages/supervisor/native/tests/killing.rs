@@ -5,7 +5,9 @@ mod harness;
 use std::time::{Duration, Instant};
 
 use harness::{Job, Lab, fixture, wait_for, with_text};
-use worker_supervisor::wire::v1::{EndCause, Launch, OutputAction, Result as JobResult, Stop, result, shim_event, shim_request};
+use worker_supervisor::wire::v1::{
+    EndCause, Identity, Launch, OutputAction, ResourceLimits, Result as JobResult, Stop, identity::Who, result, shim_event, shim_request,
+};
 
 // A stop without grace is answered within a second, on a machine that has other things to do as well.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -41,6 +43,92 @@ fn as_root_and_as_ordinary_user(test: impl Fn(Lab)) {
     if harness::is_root() {
         test(Lab::as_ordinary_user());
     }
+}
+
+/// Under whom a job runs, and whether in cgroups.
+#[derive(Clone, Copy, Debug)]
+struct Ground {
+    own_user: bool,
+    cgroup: bool,
+}
+
+impl Ground {
+    fn of(self, launch: Launch) -> Launch {
+        let identity = self.own_user.then_some(Identity { who: Some(Who::Own(true)) });
+        let limits = self.cgroup.then_some(ResourceLimits { memory_bytes: 1 << 31, ..ResourceLimits::default() });
+        Launch { identity, limits, ..launch }
+    }
+}
+
+/// {a user of its own, root, an ordinary user} × {cgroup, none}, as far as the host has them.
+fn on_every_ground(test: impl Fn(&mut Lab, Ground)) {
+    for cgroup in [true, false] {
+        let flags: &[&str] = if cgroup { &[] } else { &["--cgroup", "none"] };
+        let labs = [(Lab::with(flags), false), (Lab::with(flags), true), (Lab::as_ordinary_user_with(flags), false)];
+        let count = if harness::is_root() { 3 } else { 1 };
+        for (mut lab, own_user) in labs.into_iter().take(count) {
+            let ground = Ground { own_user, cgroup };
+            if cgroup && !lab.has("memory") || own_user && !lab.hello.host.as_ref().and_then(|host| host.own_uids.as_ref()).is_some_and(|own| own.done) {
+                eprintln!("skipped on {ground:?}");
+                continue;
+            }
+            test(&mut lab, ground);
+            wait_for("the cgroups to be removed", || lab.cgroups().is_empty().then_some(()));
+        }
+    }
+}
+
+/// Stops a job of this kind on every ground.
+fn is_ended_everywhere(argv: &[&str]) {
+    on_every_ground(|lab, ground| {
+        let launch = lab.job(argv);
+        let job = ready(lab, ground.of(launch));
+        stop_now(lab, &job);
+    });
+}
+
+/// [KILL-1] [KILL-7]
+#[test]
+fn a_leader_and_what_it_leaves_in_the_background_and_in_other_sessions_is_ended_on_every_ground() {
+    is_ended_everywhere(&["sh", "-c", "echo ready; exec sleep 1000"]);
+    is_ended_everywhere(&["sh", "-c", "trap '' TERM INT HUP; sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000' & echo ready; while :; do sleep 1; done"]);
+}
+
+/// [KILL-1] [KILL-7]
+#[test]
+fn a_daemon_that_is_deaf_and_stopped_is_ended_on_every_ground() {
+    is_ended_everywhere(&[&fixture("escape"), "daemon"]);
+}
+
+/// [KILL-1] [KILL-7]
+#[test]
+fn fork_loops_are_ended_on_every_ground() {
+    is_ended_everywhere(&[&fixture("escape"), "chain", "2"]);
+    is_ended_everywhere(&[&fixture("escape"), "pair", "2"]);
+}
+
+/// [KILL-1] [KILL-7]
+#[test]
+fn two_thousand_processes_are_ended_on_every_ground() {
+    is_ended_everywhere(&[&fixture("escape"), "crowd", "2000"]);
+}
+
+/// [KILL-7] [ISO-8]
+#[test]
+fn a_job_that_kills_all_it_may_reaches_nothing_but_itself() {
+    let mut lab = Lab::new();
+    let ground = Ground { own_user: true, cgroup: false };
+    if !lab.hello.host.as_ref().and_then(|host| host.own_uids.as_ref()).is_some_and(|own| own.done) {
+        eprintln!("skipped: no user ids for jobs here");
+        return;
+    }
+    let launch = lab.shell("echo ready; exec sleep 1000");
+    let neighbour = ready(&mut lab, ground.of(launch));
+    let launch = lab.shell("sleep 1000 & setsid sleep 1000 & kill -9 -1; kill -9 $$");
+    let job = lab.launch(ground.of(launch));
+    let result = job.end();
+    assert_eq!((result.cause(), result.outcome), (EndCause::Unspecified, Some(result::Outcome::Signal(libc::SIGKILL))));
+    stop_now(&lab, &neighbour);
 }
 
 /// [KILL-1]

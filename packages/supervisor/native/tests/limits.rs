@@ -120,6 +120,12 @@ fn ticks(pid: i32) -> u64 {
     fields[11].parse::<u64>().expect("user") + fields[12].parse::<u64>().expect("system")
 }
 
+/// Exact for what is measured here: far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(of: u64, to: u64) -> f64 {
+    of as f64 / to as f64
+}
+
 fn busy(lab: &mut Lab, limits: ResourceLimits) -> (Job, i32) {
     // One processor for all of them.
     let launch = limited(lab.shell("taskset -cp 0 $$ >/dev/null; echo ready; while :; do :; done"), limits);
@@ -143,12 +149,12 @@ fn the_processor_is_shared_by_weight() {
             let used = [ticks(jobs[0].1) - from[0], ticks(jobs[1].1) - from[1]];
             (used[0] + used[1] >= 150).then_some(used)
         });
-        let ratio = used[0] as f64 / used[1].max(1) as f64;
-        jobs.iter().for_each(|(job, _)| {
+        let shared = ratio(used[0], used[1].max(1));
+        for (job, _) in &jobs {
             job.connect().stop(0);
             job.end();
-        });
-        assert!(ratio > least && ratio < most, "{weights:?}: {used:?}");
+        }
+        assert!(shared > least && shared < most, "{weights:?}: {used:?}");
     }
 }
 
@@ -162,7 +168,7 @@ fn a_job_gets_no_more_cpu_time_than_its_limit() {
     let launch = Launch { wall_time_ms: 1500, ..limited(lab.shell("while :; do :; done"), ResourceLimits { cpu_millis: 200, ..ResourceLimits::default() }) };
     let result = lab.run(launch).end();
     let usage = result.usage.expect("usage");
-    let share = (usage.user_us + usage.system_us) as f64 / (result.wall_time_ns as f64 / 1000.0);
+    let share = ratio(usage.user_us + usage.system_us, result.wall_time_ns / 1000);
     assert!(share < 0.35, "{share}");
     assert_eq!(result.cause(), EndCause::TimedOut);
 }
@@ -211,7 +217,7 @@ fn reads_from_a_device_are_throttled() {
         return;
     }
     let file = lab.dir.join("data");
-    std::fs::write(&file, vec![7; 4 * MIB as usize]).expect("write");
+    std::fs::write(&file, vec![7; 4 << 20]).expect("write");
     let script = format!("exec dd if={} of=/dev/null bs=64k iflag=direct", file.display());
     let run = |lab: &mut Lab, limits| {
         let launch = limited(lab.shell(&script), limits);

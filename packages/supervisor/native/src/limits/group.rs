@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::hierarchy::{self, Cgroups, Controller};
 use super::oom::OomWatch;
 use super::plan::Plan;
-use super::remove::remove;
+use super::remove::{patiently, remove};
 use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{dir, errno, fd};
 
@@ -165,10 +165,5 @@ pub fn remove_dead(parent: BorrowedFd<'_>, name: &CStr) {
     if hierarchy::write_at(dir.as_fd(), c"cgroup.kill", b"1").is_err() {
         kill_each(dir.as_fd());
     }
-    for _ in 0..super::REMOVE_ATTEMPTS {
-        if remove(parent, name).is_ok() {
-            return;
-        }
-        crate::sys::signal::wait_child(super::REMOVE_PAUSE);
-    }
+    patiently(|| remove(parent, name).is_ok());
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::delegate;
 use super::find::{Mounted, mounted};
+use super::remove::{patiently, remove};
 use crate::launcher::CgroupWish;
 use crate::sys::process::{self, Fork};
 use crate::sys::{dir, errno, fd, lock};
@@ -176,8 +177,9 @@ impl Hierarchy {
         let name = CString::new(format!("attempt.{}", process::own_pid())).unwrap_or_default();
         make_at(self.dir.as_fd(), &name)?;
         let tried = dir::open_dir_at(self.dir.as_fd(), &name).and_then(|made| self.try_in(made.as_fd(), has));
-        let removed = remove_at(self.dir.as_fd(), &name);
-        tried.and(removed)
+        // Its pipe tells of a process that ends a moment before the kernel lets go of it.
+        patiently(|| remove(self.dir.as_fd(), &name).is_ok());
+        tried
     }
 
     fn try_in(&mut self, made: BorrowedFd<'_>, has: &[Controller]) -> io::Result<()> {
@@ -295,12 +297,4 @@ pub fn make_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
 pub fn write_at(cgroup: BorrowedFd<'_>, file: &CStr, value: &[u8]) -> io::Result<()> {
     let file = dir::open_at(cgroup, file, libc::O_WRONLY, 0)?;
     fd::write(file.as_fd(), value).map(drop)
-}
-
-/// Removes a cgroup that nothing lives in, with what was made below it.
-///
-/// # Errors
-/// `EBUSY` while something of it is left.
-pub fn remove_at(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    super::remove::remove(parent, name)
 }

@@ -13,8 +13,6 @@ mod plan;
 mod remove;
 mod usage;
 
-use std::time::Duration;
-
 pub use count::counts_processes_by_namespace;
 pub use group::{Failure, Group};
 pub use hierarchy::Cgroups;
@@ -22,12 +20,8 @@ pub use in_program::{apply, dying_score, offer_to_die};
 pub use leftovers::remove_leftovers;
 pub use oom::OomWatch;
 pub use plan::{Plan, Unenforceable};
+pub use remove::patiently;
 
 // Over which CPU time is counted; the long one where the share is too small for the other.
 const CPU_PERIOD_US: u64 = 100_000;
 const LONG_CPU_PERIOD_US: u64 = 1_000_000;
-
-/// How often, and how long between, the removal of a cgroup is tried that the kernel still takes for busy: what is left then is removed by the next launcher.
-pub const REMOVE_ATTEMPTS: u32 = 100;
-/// See above.
-pub const REMOVE_PAUSE: Duration = Duration::from_millis(2);

@@ -3,8 +3,9 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-use crate::sys::dir;
+use crate::sys::{dir, signal};
 
 // A job of root can make cgroups below its own. What is deeper than anybody needs stays, and keeps all above it.
 const MAX_DEPTH: u32 = 16;
@@ -13,6 +14,20 @@ const MAX_DEPTH: u32 = 16;
 pub fn remove(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     remove_to(parent, name, MAX_DEPTH)
 }
+
+/// Tries until it is done: the kernel takes a moment after the last process. What is left then is removed by the next launcher.
+pub fn patiently(mut removes: impl FnMut() -> bool) {
+    for _ in 0..ATTEMPTS {
+        if removes() {
+            return;
+        }
+        signal::wait_child(PAUSE);
+    }
+}
+
+// Together longer than the kernel was ever seen to take.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
 
 fn remove_to(parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> io::Result<()> {
     match dir::unlink_at(parent, name, true) {

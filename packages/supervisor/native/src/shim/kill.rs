@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::finish::waited_usage;
 use super::{Phase, Program, Shim};
-use crate::limits::{OomWatch, REMOVE_ATTEMPTS, REMOVE_PAUSE};
+use crate::limits::OomWatch;
 use crate::sweep::{Outcome, strike};
 use crate::sys::clock::unix_nanos;
 use crate::sys::process::{self, Exit, Pid, Waited};
@@ -180,16 +180,6 @@ impl Shim {
     pub(super) fn overdue(&mut self) -> Option<Survivors> {
         let Phase::Killing(killing) = &self.phase else { return None };
         (Instant::now() >= killing.overdue).then(|| self.survivors())
-    }
-
-    /// The last look after the job's cgroups: the kernel takes a moment after the last process.
-    pub(super) fn remove_group(&self) {
-        for _ in 0..REMOVE_ATTEMPTS {
-            if self.group.remove() {
-                return;
-            }
-            signal::wait_child(REMOVE_PAUSE);
-        }
     }
 
     fn survivors(&mut self) -> Survivors {

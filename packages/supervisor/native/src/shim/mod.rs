@@ -20,7 +20,7 @@ pub use publish::{group_name, starting_name};
 
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Accepted, Order};
-use crate::limits::{Group, OomWatch, Plan};
+use crate::limits::{Group, OomWatch, Plan, patiently};
 use crate::output::{Limit, Writer};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
@@ -174,7 +174,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
-    shim.remove_group();
+    patiently(|| shim.group.remove());
     if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
         lease.give_back();
     }
