@@ -9,7 +9,7 @@ export default defineConfig({
     globalSetup: ['test/support/accelerator.ts'],
     // A machine that is emulated takes both cores.
     fileParallelism: false,
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,7 +1,7 @@
 // Holds a job runner in the guest for tests on the host: RunnerSession of src/ is its other end. Each connection carries one call, `{ method, arguments }`, and its answer, `{ value }`
 // or `{ error }`, in the format of node:v8's serialize, base64.
 //
-// usage: node runner-session.ts PORT OPTIONS — of openJobRunner, as JSON
+// usage: node runner-session.js PORT OPTIONS — of openJobRunner, as JSON
 import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';

@@ -12,6 +12,8 @@ afterAll(async () => {
   await vm[Symbol.asyncDispose]();
 });
 
+// On the host and as root: what is shown here does not depend on isolation.
+const unconfined = { isolation: { modes: ['host'] }, runAs: 'root' } as const;
 const LIMIT = 4;
 
 for (const days of [1, -1]) {
@@ -19,12 +21,14 @@ for (const days of [1, -1]) {
   const direction = days > 0 ? 'forward' : 'back';
 
   test(`[KILL-6] the clock is set a day ${direction}: a limit of wall time neither ends a job early nor late, with a server and without`, async () => {
-    const session = await RunnerSession.open(vm, { stateDir: `/var/lib/limit-${direction}` });
+    const session = await RunnerSession.open(vm, { stateDir: `/var/lib/limit-${direction}`, ...unconfined });
     const { job } = await session.submit({
       argv: ['sh', '-c', 'cut -d" " -f1 /proc/uptime; exec sleep 1000'],
       limits: { wallTimeMs: LIMIT * 1000 },
     });
-    await expect.poll(async () => (await session.output(job.id, { follow: false })).end.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await session.output(job.id, { follow: false })).end.length, { timeout: 20_000, interval: 300 })
+      .toBeGreaterThan(0);
     await vm.sh(jump);
     expect((await session.get(job.id)).state.kind).toBe('running');
     const { state } = await session.wait(job.id, { timeoutMs: 30_000 });
@@ -46,21 +50,24 @@ for (const days of [1, -1]) {
     const lasted = (await uptime()) - Number(await vm.sh('cat /tmp/alone'));
     expect(lasted).toBeGreaterThan(LIMIT - 1);
     expect(lasted).toBeLessThan(LIMIT + 10);
-    const again = await RunnerSession.open(vm, { stateDir: `/var/lib/limit-${direction}` });
+    const again = await RunnerSession.open(vm, { stateDir: `/var/lib/limit-${direction}`, ...unconfined });
     expect((await again.wait(alone.id, { timeoutMs: 10_000 })).state).toMatchObject({ kind: 'stopped', reason: 'timed-out' });
     await again.close();
   });
 
   test(`[KILL-2] [KILL-3] the clock is set a day ${direction} in the grace of a stop: the job gets its grace, and no more`, async () => {
-    const session = await RunnerSession.open(vm, { stateDir: `/var/lib/grace-${direction}` });
+    const session = await RunnerSession.open(vm, { stateDir: `/var/lib/grace-${direction}`, ...unconfined });
     const { job } = await session.submit({
       argv: ['sh', '-c', 'trap "cut -d\' \' -f1 /proc/uptime; echo asked" TERM; echo ready; while :; do sleep 0.1; done'],
     });
-    await expect.poll(async () => (await session.output(job.id, { follow: false })).end.length, { timeout: 10_000 }).toBe(6);
+    await expect.poll(async () => (await session.output(job.id, { follow: false })).end.length, { timeout: 20_000, interval: 300 }).toBe(6);
     const begin = await uptime();
     const stopping = session.stop(job.id, { graceMs: LIMIT * 1000 });
     await expect
-      .poll(async () => Buffer.from((await session.output(job.id, { follow: false })).stdout).toString(), { timeout: 10_000 })
+      .poll(async () => Buffer.from((await session.output(job.id, { follow: false })).stdout).toString(), {
+        timeout: 20_000,
+        interval: 300,
+      })
       .toContain('asked');
     await vm.sh(jump);
     expect((await session.get(job.id)).state.kind).toBe('running');

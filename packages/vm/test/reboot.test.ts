@@ -4,10 +4,12 @@ import { boot, RunnerSession } from '@worker/vm';
 import { expect, test } from 'vitest';
 
 const stateDir = '/var/lib/worker';
+// The jobs leave files that say that they ran.
+const unconfined = { isolation: { modes: ['host'] }, runAs: 'root' } as const;
 
 test('[RUN-1] [RUN-4] [SUB-1] [SUB-2] after a reset of the machine what had ended is intact, what ran is lost, and what was queued runs once', async () => {
   await using vm = await boot();
-  const before = await RunnerSession.open(vm, { stateDir });
+  const before = await RunnerSession.open(vm, { stateDir, ...unconfined });
   const { job: ended } = await before.submit({ argv: ['sh', '-c', 'seq 20000; echo wrong >&2; exit 7'] });
   const recorded = await before.wait(ended.id);
   const written = await before.output(ended.id);
@@ -26,7 +28,7 @@ test('[RUN-1] [RUN-4] [SUB-1] [SUB-2] after a reset of the machine what had ende
 
   await vm.reset();
 
-  const after = await RunnerSession.open(vm, { stateDir });
+  const after = await RunnerSession.open(vm, { stateDir, ...unconfined });
   expect(await after.get(ended.id)).toEqual(recorded);
   expect(recorded.state).toMatchObject({ kind: 'completed', exit: { kind: 'code', code: 7 } });
   const read = await after.output(ended.id);
@@ -53,7 +55,7 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
   await using vm = await boot();
   const acknowledged: Job[] = [];
   for (let round = 0; round < 2; round += 1) {
-    const session = await RunnerSession.open(vm, { stateDir });
+    const session = await RunnerSession.open(vm, { stateDir, ...unconfined });
     const enough = Promise.withResolvers<undefined>();
     let count = 0;
     const submits = Array.from({ length: 16 }, async () => {
@@ -70,7 +72,7 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
     await all;
     await vm.powerOn();
   }
-  const session = await RunnerSession.open(vm, { stateDir });
+  const session = await RunnerSession.open(vm, { stateDir, ...unconfined });
   expect(acknowledged.length).toBeGreaterThanOrEqual(12);
   const states = await Promise.all(acknowledged.map(async ({ id }) => (await session.wait(id, { timeoutMs: 60_000 })).state));
   const kinds = new Set(states.map((state) => (state.kind === 'completed' && state.exit.kind === 'code' ? state.exit.code : state.kind)));
@@ -87,10 +89,10 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
     if (states[index]?.kind === 'completed') expect(ran.get(id), id).toBe(1);
   }
   await nothingIsLeft(vm, session);
-}, 150_000);
+});
 
 async function isReady(session: RunnerSession, id: string): Promise<void> {
-  await expect.poll(async () => (await session.output(id, { follow: false })).stdout.length, { timeout: 10_000 }).toBe(6);
+  await expect.poll(async () => (await session.output(id, { follow: false })).stdout.length, { timeout: 20_000, interval: 300 }).toBe(6);
 }
 
 /** Neither of jobs that were lost, nor of those that were started anew. */
