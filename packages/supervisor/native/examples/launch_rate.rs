@@ -1,4 +1,5 @@
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run.
+//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host]]]`, where the last asks
+//! for sandboxes with this network.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -6,8 +7,11 @@ mod harness;
 use std::process::Command;
 use std::time::Instant;
 
+use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
+
 fn main() {
     let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
+    let kind = std::env::args().nth(3).unwrap_or_default();
     let at_once: usize = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(8);
     for _ in 0..3 {
         let begun = Instant::now();
@@ -30,7 +34,15 @@ fn main() {
         let mut sent = 0;
         while sent < jobs || !open.is_empty() {
             while sent < jobs && open.len() < at_once {
-                let launch = lab.job(&["/bin/true"]);
+                let mut launch = lab.job(&["/bin/true"]);
+                launch.sandbox = match kind.as_str() {
+                    "none" => Some(Sandbox { network: Network::None.into(), binds: Vec::new() }),
+                    "host" => Some(Sandbox { network: Network::Host.into(), binds: Vec::new() }),
+                    _ => None,
+                };
+                if launch.sandbox.is_some() && harness::is_root() {
+                    launch.identity = Some(Identity { who: Some(Who::Own(true)) });
+                }
                 open.push_back(lab.dir.join("jobs").join(&launch.job_id));
                 lab.send(launch);
                 sent += 1;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::launcher::{Order, refused, remove_one};
 use crate::limits::{Group, patiently};
+use crate::sandbox::{Prepared, workspace};
 use crate::shim;
 use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
@@ -52,6 +53,9 @@ pub fn run(order: Order<'_>) -> ! {
             lease.give_back();
         }
         remove_leftovers(&order);
+        if order.prepared().is_some() {
+            workspace::remove(order.state.work.as_fd(), &order.job.launch.job_id);
+        }
     }
     process::exit_now(0);
 }
@@ -68,6 +72,7 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     fd::assign(1, 2).map_err(|error| ("stdio", error))?;
     let mut keep = vec![order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd(), order.report.as_raw_fd()];
     keep.extend(order.descriptors());
+    keep.extend(order.prepared().into_iter().flat_map(Prepared::handles));
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
     match process::fork().map_err(|error| ("fork", error))? {

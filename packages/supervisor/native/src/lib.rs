@@ -7,6 +7,7 @@ pub mod identity;
 pub mod launcher;
 pub mod limits;
 pub mod output;
+pub mod sandbox;
 pub mod shim;
 pub mod sweep;
 pub mod sys;

@@ -1,12 +1,13 @@
-//! Removes what dead starts left in `starting/`.
+//! Removes what dead starts left in `starting/`, and dead jobs in `work/`.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::StateDir;
+use crate::sandbox::{self, workspace};
 use crate::shim;
-use crate::sys::process::Pid;
-use crate::sys::{dir, signal};
+use crate::sys::process::{self, Fork, Pid};
+use crate::sys::{dir, fd, signal, tree};
 
 /// Removes each directory whose maker is dead. Shims of an earlier launcher may be in their start right now; those are left alone. What cannot be removed stays: it is in
 /// nobody's way, and the next launcher tries again.
@@ -22,6 +23,31 @@ pub fn remove(state: &StateDir) {
             remove_one(state.starting.as_fd(), &name);
         }
     }
+}
+
+/// Removes the workspaces of jobs that have neither shim nor guard any more: nobody listens for them. In a process of its own, for what a job left behind may take long.
+pub fn remove_workspaces(state: &StateDir) {
+    let Ok(names) = tree::names(state.work.as_fd()) else { return };
+    if names.is_empty() || !matches!(process::fork(), Ok(Fork::Child)) {
+        return;
+    }
+    process::set_name(c"worker-leftover");
+    // Core's socket above all: it tells core when the launcher leaves.
+    let _ = fd::close_all_but(&mut [state.work.as_raw_fd(), state.jobs.as_raw_fd()]);
+    for name in names {
+        if let Ok(name) = name.to_str()
+            && name != sandbox::PROBE
+            && !is_watched(state, name)
+        {
+            workspace::remove(state.work.as_fd(), name);
+        }
+    }
+    process::exit_now(0)
+}
+
+/// A job's socket takes connections as long as its shim or its guard lives. One that is still in its start has no directory yet, and no workspace either.
+fn is_watched(state: &StateDir, job_id: &str) -> bool {
+    std::os::unix::net::UnixStream::connect(format!("/proc/self/fd/{}/{job_id}/shim.sock", state.jobs.as_raw_fd())).is_ok()
 }
 
 /// Whether a process can be the maker: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.

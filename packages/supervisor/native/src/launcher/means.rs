@@ -1,7 +1,10 @@
 //! What the launcher found that it can enforce, tried once when it starts, and what it enforces it with.
 
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 
+use super::StateDir;
+use super::enclosing::Enclosing;
 use crate::identity::{self, Claim, Identity, Leases, Range};
 use crate::limits::{self, Cgroups, Plan};
 use crate::sys::{errno, host, process};
@@ -36,12 +39,15 @@ pub struct Means {
     nproc_by_namespace: bool,
     leases: Leases,
     own_uids: Attempt,
+    /// What sandboxes are made from.
+    pub enclosing: Enclosing,
 }
 
 impl Means {
     /// Tries what the host offers.
     #[must_use]
-    pub fn find(wishes: &Wishes, state_dir: &Path) -> Self {
+    pub fn find(wishes: &Wishes, state: &StateDir) -> Self {
+        let state_dir = &state.path;
         let leases = Leases::new(wishes.job_uids, state_dir);
         let own_uids = if process::own_uid() == 0 {
             identity::try_own_uids(&leases.example())
@@ -49,7 +55,14 @@ impl Means {
             Attempt { done: false, stage: "setresuid".to_owned(), errno: libc::EPERM }
         };
         let cgroups = Cgroups::find(&wishes.cgroup, state_dir);
-        Self { cgroups, dying_score: limits::dying_score(), nproc_by_namespace: limits::counts_processes_by_namespace(), leases, own_uids }
+        Self {
+            cgroups,
+            dying_score: limits::dying_score(),
+            nproc_by_namespace: limits::counts_processes_by_namespace(),
+            leases,
+            own_uids,
+            enclosing: Enclosing::find(state.work.as_fd()),
+        }
     }
 
     /// As the hello tells it.
@@ -61,7 +74,7 @@ impl Means {
             memory_bytes: host::memory_bytes(),
             cpus: host::cpus(),
             kernel_release: host::kernel_release(),
-            ..Host::default()
+            ..self.enclosing.host.clone()
         }
     }
 

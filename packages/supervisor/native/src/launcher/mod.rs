@@ -1,5 +1,6 @@
 //! The launcher: reads requests from core, forks a guard and its shim for each, passes their answers on, and forgets them.
 
+mod enclosing;
 mod leftovers;
 mod means;
 mod start;
@@ -47,7 +48,8 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     become_launcher().map_err(|error| format!("cannot prepare: {error}"))?;
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
-    let means = Means::find(wishes, &state.path);
+    leftovers::remove_workspaces(&state);
+    let means = Means::find(wishes, &state);
     limits::remove_leftovers(&means.cgroups, leftovers::is_shim);
     let mut launcher = Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();

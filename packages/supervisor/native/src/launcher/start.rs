@@ -8,6 +8,7 @@ use super::{Means, StateDir, validate};
 use crate::guard;
 use crate::identity::{Claim, Lease};
 use crate::limits::Plan;
+use crate::sandbox::Prepared;
 use crate::sys::process::{self, Fork};
 use crate::sys::{dir, errno, fd};
 use crate::wire::Outbox;
@@ -38,10 +39,17 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
+    /// What its sandbox is made from, when it wants one.
+    #[must_use]
+    pub fn prepared(&self) -> Option<&Prepared> {
+        self.means.enclosing.prepared.as_ref().filter(|_| self.job.launch.sandbox.is_some())
+    }
+
     /// What guard and shim keep open to the end.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let lease = self.job.claim.iter().filter_map(|claim| claim.lease.as_ref()).map(Lease::descriptor);
-        lease.chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].dir.as_raw_fd()))
+        let work = self.prepared().map(|_| self.state.work.as_raw_fd());
+        lease.chain(work).chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].dir.as_raw_fd()))
     }
 }
 
@@ -61,6 +69,7 @@ const MAX_ATTEMPTS: u32 = 3;
 pub fn start(state: &StateDir, means: &mut Means, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
     validate::check(&launch, process::own_uid() == 0).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
     let cannot = |refusal: Box<LaunchRefused>| Box::new(LauncherResponse { sequence, response: Some(launcher_response::Response::Refused(*refusal)) });
+    means.enclosing.check(&launch).map_err(cannot)?;
     let claim = means.claim(launch.identity.as_ref()).map_err(cannot)?;
     let plan = means.plan(&launch, claim.as_ref()).map_err(cannot)?;
     fork(state, means, Accepted { sequence, launch, claim, plan }, 1)

@@ -1,4 +1,4 @@
-//! The state directory: `jobs/`, one directory for each job that was started, and `starting/`, where they are built.
+//! The state directory: `jobs/`, one directory for each job that was started, `starting/`, where they are built, and `work/`, their workspaces.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 use crate::sys::{dir, process};
 
-/// Handles of its two directories.
+/// Handles of its directories.
 pub struct StateDir {
     /// `jobs/`.
     pub jobs: OwnedFd,
     /// `starting/`.
     pub starting: OwnedFd,
+    /// `work/`, the workspaces of jobs in sandboxes.
+    pub work: OwnedFd,
     /// As it was named on the command line, for the command lines of shims.
     pub name: Vec<u8>,
     /// Absolute, without links.
@@ -36,10 +38,11 @@ impl StateDir {
         }
         let jobs = open_or_make(root.as_fd(), c"jobs").map_err(|error| explain("jobs", error))?;
         let starting = open_or_make(root.as_fd(), c"starting").map_err(|error| explain("starting", error))?;
+        let work = open_or_make(root.as_fd(), c"work").map_err(|error| explain("work", error))?;
         dir::sync(root.as_fd()).map_err(|error| explain("fsync", error))?;
         let real = std::fs::canonicalize(path).map_err(|error| explain("realpath", error))?;
         std::env::set_current_dir("/").map_err(|error| explain("chdir", error))?;
-        Ok(Self { jobs, starting, name: path.as_bytes().to_vec(), path: real })
+        Ok(Self { jobs, starting, work, name: path.as_bytes().to_vec(), path: real })
     }
 }
 

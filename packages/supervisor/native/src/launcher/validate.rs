@@ -1,6 +1,11 @@
 //! What a Launch must be. Core has checked all of it for its callers; here it is checked for the file system's sake, and so that a faulty core is noticed.
 
-use crate::wire::v1::{Identity, Launch, ResourceLimits, identity::Who};
+use crate::wire::v1::{Bind, Identity, Launch, ResourceLimits, identity::Who};
+
+// Each is a mount of its own in the job, and its number travels in a byte.
+const MAX_BINDS: usize = 64;
+// As the kernel takes them, the NUL at the end counted.
+const MAX_PATH: usize = 4096;
 
 // The kernel's own.
 const MAX_GROUPS: usize = 65536;
@@ -33,7 +38,40 @@ pub fn check(launch: &Launch, root: bool) -> Result<(), &'static str> {
         return Err("output_bytes must be at least 1");
     }
     check_identity(launch.identity.as_ref(), root)?;
-    check_limits(launch.limits.as_ref())
+    check_limits(launch.limits.as_ref())?;
+    let Some(sandbox) = &launch.sandbox else { return Ok(()) };
+    // Inside, everybody is an ordinary user; root would be that user to the host.
+    let unprivileged = match launch.identity.as_ref().and_then(|identity| identity.who.as_ref()) {
+        Some(Who::User(user)) => user.uid != 0 && user.gid != 0,
+        Some(Who::Own(_)) => true,
+        None => !root,
+    };
+    if !unprivileged {
+        return Err("identity: a sandbox needs an ordinary user");
+    }
+    check_binds(&sandbox.binds)
+}
+
+fn check_binds(binds: &[Bind]) -> Result<(), &'static str> {
+    if binds.len() > MAX_BINDS {
+        return Err("a sandbox takes at most 64 binds");
+    }
+    for bind in binds {
+        if bind.root.first() != Some(&b'/') || !is_plain(&bind.root) {
+            return Err("the root of a bind must be an absolute path without \"..\"");
+        }
+        if bind.path.first() == Some(&b'/') || !is_plain(&bind.path) {
+            return Err("the path of a bind must be relative to its root and without \"..\"");
+        }
+        if bind.target.first() != Some(&b'/') || !is_plain(&bind.target) || bind.target.iter().all(|byte| *byte == b'/') {
+            return Err("the target of a bind must be an absolute path below \"/\", without \"..\"");
+        }
+    }
+    Ok(())
+}
+
+fn is_plain(path: &[u8]) -> bool {
+    path.len() < MAX_PATH && !path.contains(&0) && path.split(|byte| *byte == b'/').all(|part| part != b"..")
 }
 
 fn check_identity(identity: Option<&Identity>, root: bool) -> Result<(), &'static str> {
@@ -85,6 +123,7 @@ fn is_job_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::v1::{Sandbox, User};
 
     fn launch() -> Launch {
         Launch {
@@ -106,6 +145,47 @@ mod tests {
     fn an_id_that_could_leave_the_state_directory_is_refused() {
         for id in ["", "../../etc", "01890A5D-AC96-774B-BCCE-B302099A8057", "01890a5d-ac96-774b-bcce-b302099a805", "01890a5d-ac96-774b-bcce-b302099a805/"] {
             assert!(check(&Launch { job_id: id.to_owned(), ..launch() }, false).is_err(), "{id}");
+        }
+    }
+
+    /// [ISO-6]
+    #[test]
+    fn binds_that_could_lead_elsewhere_are_refused() {
+        let with = |root: &[u8], path: &[u8], target: &[u8], count: usize| {
+            let bind = Bind { root: root.to_vec(), path: path.to_vec(), target: target.to_vec(), writable: false };
+            check(&Launch { sandbox: Some(Sandbox { network: 0, binds: vec![bind; count] }), ..launch() }, false)
+        };
+        assert_eq!(with(b"/data", b"a/b", b"/data/..x", 64), Ok(()));
+        assert_eq!(with(b"/data", b"", b"/data", 1), Ok(()));
+        assert!(with(b"/data", b"", b"/data", 65).is_err());
+        for (root, path, target) in [
+            (&b"data"[..], &b"a"[..], &b"/t"[..]),
+            (b"/data/../etc", b"a", b"/t"),
+            (b"/data", b"/etc", b"/t"),
+            (b"/data", b"a/../../etc", b"/t"),
+            (b"/data", b"a", b"t"),
+            (b"/data", b"a", b"/"),
+            (b"/data", b"a", b"/t/../etc"),
+            (b"/da\0ta", b"a", b"/t"),
+        ] {
+            assert!(with(root, path, target, 1).is_err());
+        }
+        assert!(with(b"/data", &[b'a'; MAX_PATH], b"/t", 1).is_err());
+    }
+
+    /// [ISO-3]
+    #[test]
+    fn a_sandbox_of_root_is_refused() {
+        let with = |who: Option<Who>, root: bool| {
+            let identity = who.map(|who| Identity { who: Some(who) });
+            check(&Launch { identity, sandbox: Some(Sandbox::default()), ..launch() }, root)
+        };
+        assert_eq!(with(Some(Who::Own(true)), true), Ok(()));
+        assert_eq!(with(Some(Who::User(User { uid: 1, gid: 1, groups: vec![] })), true), Ok(()));
+        assert_eq!(with(None, false), Ok(()));
+        assert!(with(None, true).is_err());
+        for (uid, gid) in [(0, 0), (0, 1), (1, 0)] {
+            assert!(with(Some(Who::User(User { uid, gid, groups: vec![] })), true).is_err());
         }
     }
 

@@ -1,5 +1,6 @@
 //! Ends the job: asked to, out of time, over its limit, or because its program has ended.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::finish::waited_usage;
@@ -104,15 +105,24 @@ impl Shim {
         self.grace_ends = None;
         self.phase = Phase::Killing(Killing::new());
         self.strike();
-        self.sweep_on();
+        match &mut self.phase {
+            // Its death ends all in its namespace, and wakes us: the sweep looks after that.
+            Phase::Killing(killing) if self.init.is_some() => killing.next_pass = Instant::now() + FIRST_PAUSE,
+            _ => self.sweep_on(),
+        }
     }
 
     /// The strongest kill that there is, while anything is left for it.
     fn strike(&mut self) {
         let program = &mut self.program;
         let over = self.sweep.is_over(|pid, exit| note_end(program, pid, exit));
-        if !over {
-            strike(&self.group, self.claim.as_ref());
+        if over {
+            return;
+        }
+        // Whoever kills by the job's user id would be born in its namespace, which is dead then.
+        strike(&self.group, self.claim.as_ref().filter(|_| self.init.is_none()));
+        if let Some(init) = &self.init {
+            let _ = process::signal_pidfd(init.as_fd(), libc::SIGKILL);
         }
     }
 
@@ -172,7 +182,7 @@ impl Shim {
             killing.next_tell = now + TELL_EVERY;
             let survivors = self.survivors();
             self.tell_all(&shim_event::Event::Survivors(survivors));
-            strike(&self.group, self.claim.as_ref());
+            strike(&self.group, self.claim.as_ref().filter(|_| self.init.is_none()));
         }
     }
 

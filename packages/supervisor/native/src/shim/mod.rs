@@ -3,6 +3,7 @@
 //! One thread, one loop: it waits for whatever may come next, and each file of this folder is one phase or one thing that can come.
 
 mod drain;
+mod enclosure;
 mod finish;
 mod kill;
 mod publish;
@@ -22,12 +23,14 @@ use crate::identity::{Claim, Lease};
 use crate::launcher::{Accepted, Order};
 use crate::limits::{Group, OomWatch, Plan, patiently};
 use crate::output::{Limit, Writer};
+use crate::sandbox::{Prepared, workspace};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
 use crate::wire::encode;
 use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
 use drain::Pipes;
+use enclosure::Subjects;
 use serve::Client;
 use std::time::Duration;
 
@@ -73,14 +76,15 @@ pub const UNFINISHED_RESULT: &CStr = c"result.tmp";
 
 struct Shim {
     job_id: String,
-    program_name: Vec<u8>,
-    cwd: Vec<u8>,
+    subjects: Subjects,
     claim: Option<Claim>,
     plan: Plan,
     group: Group,
     usage: ResourceUsage,
     memory: Option<OomWatch>,
     dir: OwnedFd,
+    /// The init of the job's sandbox.
+    init: Option<OwnedFd>,
     listener: OwnedFd,
     children: OwnedFd,
     wall_time: Option<Duration>,
@@ -119,7 +123,8 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     // When the launcher is gone, core finds us by the directory.
     let _ = fd::write(order.report.as_fd(), &bytes);
     let keep_open: Vec<_> = order.descriptors().collect();
-    let Order { job, report, means, .. } = order;
+    let sandboxed = order.prepared().is_some();
+    let Order { state, job, report, means } = order;
     let Ok((dir, children)) = published else {
         job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
         process::exit_now(0)
@@ -128,32 +133,38 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
     // The state directory is the launcher's; a shim needs only its job's.
     let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
     keep.extend(keep_open);
+    let prepared = means.enclosing.prepared.as_ref().filter(|_| sandboxed);
+    keep.extend(prepared.into_iter().flat_map(Prepared::handles));
     let _ = fd::close_all_but(&mut keep);
 
     let Accepted { launch, claim, plan, .. } = job;
-    let (group, memory, start) = match start::enclose(&launch, &plan, means) {
+    let subjects = Subjects::of(&launch);
+    let (group, memory, start) = match start::bound(&launch, &plan, means) {
         Ok((mut group, memory)) => {
-            let start = start::start(&launch, claim.as_ref().map(|claim| &claim.identity), &plan, &group, &means.dying_score);
+            let identity = claim.as_ref().map(|claim| &claim.identity);
+            let start = enclosure::enclose(&launch, prepared, identity, state.work.as_fd())
+                .and_then(|enclosed| start::start(&launch, enclosed, identity, &plan, &group, &means.dying_score));
             group.close_entrances();
             (group, memory, start)
         }
         Err(failed) => (Group::default(), None, Err(failed)),
     };
-    let (phase, program, forked_ns, pipes) = match start {
-        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes),
-        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none()),
+    let (phase, program, forked_ns, pipes, init) = match start {
+        Ok(begun) => (Phase::Starting(begun.exec), Program::Alive(begun.pid), begun.time_ns, begun.pipes, begun.init),
+        Err(failed) => (Phase::Killing(kill::Killing::new()), Program::Failed(failed), 0, Pipes::none(), None),
     };
+    prepared.into_iter().flat_map(Prepared::handles).for_each(fd::close);
     let stop_at_limit = launch.output_action == i32::from(OutputAction::Stop);
     let mut shim = Shim {
         job_id: launch.job_id,
-        program_name: launch.argv.into_iter().next().unwrap_or_default(),
-        cwd: launch.cwd,
+        subjects,
         claim,
         plan,
         group,
         usage: ResourceUsage::default(),
         memory,
         dir,
+        init,
         listener,
         children,
         wall_time: (launch.wall_time_ms > 0).then(|| Duration::from_millis(launch.wall_time_ms)),
@@ -174,6 +185,9 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         clients: Vec::new(),
     };
     shim.live();
+    if sandboxed {
+        workspace::remove(state.work.as_fd(), &shim.job_id);
+    }
     patiently(|| shim.group.remove());
     if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
         lease.give_back();

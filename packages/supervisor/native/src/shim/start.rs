@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::drain::Pipes;
+use super::enclosure::{Enclosed, Subjects, Unborn, fork_failed, told_by_init};
 use super::stage::{Report, Stage};
 use super::{group_name, start_failed};
 use crate::identity::{self, Identity};
@@ -28,6 +29,8 @@ pub struct Begun {
     /// Ends at the exec; tells of its failure before.
     pub exec: OwnedFd,
     pub pipes: Pipes,
+    /// The init of its sandbox.
+    pub init: Option<OwnedFd>,
 }
 
 /// Everything the new process needs, made before the fork.
@@ -43,7 +46,7 @@ struct Image<'a> {
 }
 
 /// Makes the job's cgroups, with its limits in force, and watches its memory.
-pub fn enclose(launch: &Launch, plan: &Plan, means: &Means) -> Result<(Group, Option<OomWatch>), StartFailed> {
+pub fn bound(launch: &Launch, plan: &Plan, means: &Means) -> Result<(Group, Option<OomWatch>), StartFailed> {
     let name = group_name(&launch.job_id, process::own_pid());
     let group = Group::make(plan, &means.cgroups, name).map_err(|failure| StartFailed {
         stage: if failure.field.is_some() { Stage::Limits } else { Stage::Cgroup }.name().to_owned(),
@@ -60,15 +63,24 @@ pub fn enclose(launch: &Launch, plan: &Plan, means: &Means) -> Result<(Group, Op
     Ok((group, memory))
 }
 
-/// Forks the program, which becomes this user. Its exec goes on by itself: `read_exec` tells how it went.
-pub fn start(launch: &Launch, identity: Option<&Identity>, plan: &Plan, group: &Group, dying_score: &str) -> Result<Begun, StartFailed> {
+/// Forks the program, which becomes this user, inside its sandbox when it has one. Its exec goes on by itself: `read_exec` tells how it went.
+pub fn start(
+    launch: &Launch,
+    unborn: Option<Unborn<'_>>,
+    identity: Option<&Identity>,
+    plan: &Plan,
+    group: &Group,
+    dying_score: &str,
+) -> Result<Begun, StartFailed> {
     let subject = &launch.argv[0];
     let prepare = |error: io::Error| start_failed("prepare", &error, subject);
     let image = Image::new(launch, identity, plan, group, dying_score).ok_or_else(|| prepare(io::Error::from_raw_os_error(libc::EINVAL)))?;
-    let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
-    let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     let (exec, exec_end) = fd::pipe().map_err(prepare)?;
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
+    // Before the job's pipes: what its init does not have it need not close.
+    let enclosed = unborn.map(|unborn| unborn.enclose(exec_end.as_fd())).transpose()?;
+    let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
+    let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     if let Some(identity) = identity {
         // /dev/stdout is opened anew by its permissions, and a pipe is its maker's alone.
         for end in [&stdout_end, &stderr_end] {
@@ -76,9 +88,9 @@ pub fn start(launch: &Launch, identity: Option<&Identity>, plan: &Plan, group: &
         }
     }
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
-    match group.fork().map_err(|error| start_failed("fork", &error, subject))? {
-        Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes }),
-        Fork::Child => image.become_program(stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
+    match group.fork().map_err(|error| fork_failed(&error, told_by_init(exec.as_fd()), &Subjects::of(launch), plan))? {
+        Fork::Parent(pid) => Ok(Begun { pid, time_ns: unix_nanos(), exec, pipes, init: enclosed.map(Enclosed::into_init) }),
+        Fork::Child => image.become_program(enclosed.as_ref(), stdout_end.as_fd(), stderr_end.as_fd(), exec_end.as_fd()),
     }
 }
 
@@ -93,19 +105,11 @@ pub enum Exec {
 }
 
 /// Reads what the pipe of the exec tells.
-pub fn read_exec(exec: BorrowedFd<'_>, program: &[u8], cwd: &[u8], plan: &Plan) -> Exec {
+pub fn read_exec(exec: BorrowedFd<'_>, subjects: &Subjects, plan: &Plan) -> Exec {
     let mut bytes = [0; Report::LENGTH];
     match fd::read(exec, &mut bytes) {
         Ok(None) => Exec::UnderWay,
-        Ok(Some(Report::LENGTH)) => {
-            let report = Report::from_bytes(bytes);
-            let subject = match report.stage {
-                Stage::Chdir => cwd,
-                Stage::Limits => plan.rlimits.get(usize::from(report.index)).map_or(program, |(_, _, field)| field.as_bytes()),
-                _ => program,
-            };
-            Exec::Failed(StartFailed { stage: report.stage.name().to_owned(), errno: report.errno, subject: subject.to_vec() })
-        }
+        Ok(Some(Report::LENGTH)) => Exec::Failed(subjects.failed(&Report::from_bytes(bytes), plan)),
         // The end: the pipe closed with the exec, or with the death of the process, which its exit status then tells.
         Ok(Some(_)) | Err(_) => Exec::Done,
     }
@@ -127,8 +131,8 @@ impl<'a> Image<'a> {
     }
 
     /// In the new process. Standard input is /dev/null since the launcher; every other descriptor closes at the exec.
-    fn become_program(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
-        let failed = match self.try_become(stdout, stderr) {
+    fn become_program(&self, enclosed: Option<&Enclosed<'_>>, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>, report: BorrowedFd<'_>) -> ! {
+        let failed = match self.try_become(enclosed, stdout, stderr) {
             Ok(error) => Report::new(Stage::Exec, &error),
             Err(failed) => failed,
         };
@@ -137,7 +141,7 @@ impl<'a> Image<'a> {
         process::exit_now(127)
     }
 
-    fn try_become(&self, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
+    fn try_become(&self, enclosed: Option<&Enclosed<'_>>, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<io::Error, Report> {
         let at = |stage| move |error: io::Error| Report::new(stage, &error);
         self.group.join().map_err(at(Stage::Cgroup))?;
         limits::offer_to_die(self.dying_score);
@@ -147,12 +151,16 @@ impl<'a> Image<'a> {
         process::set_umask(PROGRAM_UMASK);
         limits::apply(self.plan).map_err(|(index, error)| Report { index, ..Report::new(Stage::Limits, &error) })?;
         match self.identity {
+            _ if enclosed.is_some() => enclosed.map_or(Ok(()), Enclosed::join)?,
             Some(identity) => identity::assume(identity).map_err(at(Stage::User))?,
             // A server may be given capabilities that its jobs are not meant to have.
             None if process::own_uid() != 0 => user::drop_capabilities().map_err(at(Stage::User))?,
             None => {}
         }
         exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
+        if let Some(enclosed) = enclosed {
+            enclosed.lock()?;
+        }
         signal::unblock_all();
         Ok(self.exec())
     }

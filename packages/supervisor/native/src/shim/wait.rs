@@ -95,7 +95,7 @@ impl Shim {
     pub(super) fn settle_exec(&mut self) {
         let Phase::Starting(exec) = &self.phase else { return };
         let Program::Alive(pid) = self.program else { return };
-        match read_exec(exec.as_fd(), &self.program_name, &self.cwd, &self.plan) {
+        match read_exec(exec.as_fd(), &self.subjects, &self.plan) {
             Exec::UnderWay => return,
             Exec::Done => {}
             Exec::Failed(failed) => {

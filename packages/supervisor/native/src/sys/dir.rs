@@ -54,6 +54,15 @@ pub fn rename_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CSt
     check(unsafe { libc::renameat(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr()) }).map(drop)
 }
 
+/// Renames onto a name that must not exist. Needs a local file system.
+///
+/// # Errors
+/// As renameat2(2).
+pub fn rename_unused_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CStr) -> io::Result<()> {
+    // SAFETY: both handles are open and both names end in NUL.
+    check(unsafe { libc::renameat2(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr(), libc::RENAME_NOREPLACE) }).map(drop)
+}
+
 /// Renames a directory that is not empty onto a name that must not exist.
 ///
 /// # Errors
@@ -142,4 +151,33 @@ pub fn truncate(file: BorrowedFd<'_>, length: u64) -> io::Result<()> {
     let length = i64::try_from(length).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
     // SAFETY: the handle is open.
     check(unsafe { libc::ftruncate(file.as_raw_fd(), length) }).map(drop)
+}
+
+/// Makes the node of a character device, for our own user alone.
+///
+/// # Errors
+/// As mknod(2).
+pub fn make_device(path: &std::path::Path, major: u32, minor: u32) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::mknod(path.as_ptr(), libc::S_IFCHR | 0o600, libc::makedev(major, minor)) }).map(drop)
+}
+
+/// Opens a path below a directory, as a handle that reads and writes nothing. No symbolic link in it is followed and nothing leads out of the directory; an empty path is the
+/// directory itself.
+///
+/// # Errors
+/// As openat2(2): `ELOOP` for a symbolic link, `EXDEV` for a way out.
+pub fn open_below(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: all bit patterns of the structure are valid, zeros included.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC).cast_unsigned().into();
+    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
+    let path = if path.is_empty() { c"." } else { path };
+    // SAFETY: the handle is open, the path ends in NUL, the structure is valid for the size given.
+    let fd = unsafe { libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &raw const how, size_of::<libc::open_how>()) };
+    let fd = check(i32::try_from(fd).unwrap_or(-1))?;
+    // SAFETY: the descriptor was just made and has no other owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

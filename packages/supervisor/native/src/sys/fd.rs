@@ -103,6 +103,12 @@ pub fn close_all_but(keep: &mut [RawFd]) -> io::Result<()> {
     close_range(first, u32::MAX)
 }
 
+/// Closes a descriptor by its number. Whoever calls this forgets its handle.
+pub fn close(fd: RawFd) {
+    // SAFETY: only a number is passed; callers forget who owned it.
+    unsafe { libc::close(fd) };
+}
+
 fn close_range(first: u32, last: u32) -> io::Result<()> {
     // SAFETY: only numbers are passed; see `close_all_but` for who may own what is closed.
     let closed = check(unsafe { libc::close_range(first, last, 0) });

@@ -4,16 +4,21 @@
 
 pub mod clock;
 pub mod dir;
+pub mod enclosure;
 pub mod exec;
 pub mod fd;
 pub mod host;
 pub mod limit;
 pub mod lock;
+pub mod mount;
+pub mod namespace;
 pub mod poll;
+pub mod privilege;
 pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod title;
+pub mod tree;
 pub mod user;
 
 use std::io;

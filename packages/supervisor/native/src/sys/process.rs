@@ -90,6 +90,13 @@ pub fn own_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Our effective group id.
+#[must_use]
+pub fn own_gid() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::getegid() }
+}
+
 /// Starts a session of our own.
 ///
 /// # Errors

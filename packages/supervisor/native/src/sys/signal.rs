@@ -74,6 +74,14 @@ pub fn unblock_all() {
     set_mask(|_| {});
 }
 
+/// Waits for a signal that ends this process.
+pub fn wait_for_end() -> ! {
+    loop {
+        // SAFETY: touches no memory.
+        unsafe { libc::pause() };
+    }
+}
+
 fn set_mask(fill: impl FnOnce(*mut libc::sigset_t)) {
     let mut set = empty_set();
     fill(&raw mut set);
