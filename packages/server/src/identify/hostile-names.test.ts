@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseOptions, UsageError } from '../command/options.ts';
+import { parseOptions } from '../command/options.ts';
+import { UsageError } from '../command/usage-error.ts';
 import { subjectAltNamesOf } from './subject-alt-names.ts';
 
 const host = fc.stringMatching(/^[a-zA-Z0-9*.-]{1,20}$/);
@@ -8,7 +9,7 @@ const mail = fc.string({ unit: 'binary', maxLength: 12 });
 /** As Node writes a name in which a comma or a quote could be taken for the next one. */
 const written = (kind: string, value: string) => `${kind}:${/[",\\]|[^\x20-\x7e]/.test(value) ? JSON.stringify(value) : value}`;
 
-test('[ACC-1] no value of another kind in a certificate is taken for a name that binds it', () => {
+test('[WHO-3] no value of another kind in a certificate is taken for a name that binds it', () => {
   fc.assert(
     fc.property(fc.array(host), fc.array(fc.ipV4()), fc.array(mail), (hosts, addresses, mails) => {
       const names = [
@@ -23,7 +24,7 @@ test('[ACC-1] no value of another kind in a certificate is taken for a name that
   );
 });
 
-test('[ACC-1] any text at all is read, or not understood', () => {
+test('[WHO-3] any text at all is read, or not understood', () => {
   const pieces = fc.constantFrom(
     'DNS:',
     'IP Address:',

@@ -1,14 +1,5 @@
-<<<<<<< HEAD
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host]]]`, where the last asks
-//! for sandboxes with this network.
-=======
-<<<<<<< HEAD
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host]]]`, where the last asks
-//! for sandboxes with this network.
-=======
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run. The third word `limits` gives each job cgroups.
->>>>>>> lane-limits
->>>>>>> lane-vm
+//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host|limits]]]`,
+//! where the last asks for sandboxes with this network, or for limits that need cgroups.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -16,27 +7,7 @@ mod harness;
 use std::process::Command;
 use std::time::Instant;
 
-<<<<<<< HEAD
-use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
-=======
-<<<<<<< HEAD
-use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
-=======
-use worker_supervisor::wire::v1::{Launch, ResourceLimits};
-
-const LIMITS: ResourceLimits = ResourceLimits {
-    memory_bytes: 1 << 30,
-    processes: 100,
-    cpu_weight: 100,
-    cpu_millis: 0,
-    open_files: 1024,
-    file_size_bytes: 0,
-    io_read_bytes_per_second: 0,
-    io_write_bytes_per_second: 0,
-    best_effort: false,
-};
->>>>>>> lane-limits
->>>>>>> lane-vm
+use worker_supervisor::wire::v1::{Identity, Network, ResourceLimits, Sandbox, identity::Who};
 
 fn main() {
     let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
@@ -63,25 +34,18 @@ fn main() {
         let mut sent = 0;
         while sent < jobs || !open.is_empty() {
             while sent < jobs && open.len() < at_once {
-<<<<<<< HEAD
-=======
-<<<<<<< HEAD
->>>>>>> lane-vm
                 let mut launch = lab.job(&["/bin/true"]);
                 launch.sandbox = match kind.as_str() {
                     "none" => Some(Sandbox { network: Network::None.into(), binds: Vec::new() }),
                     "host" => Some(Sandbox { network: Network::Host.into(), binds: Vec::new() }),
                     _ => None,
                 };
+                if kind == "limits" {
+                    launch.limits = Some(ResourceLimits { memory_bytes: 1 << 30, processes: 100, cpu_weight: 100, ..ResourceLimits::default() });
+                }
                 if launch.sandbox.is_some() && harness::is_root() {
                     launch.identity = Some(Identity { who: Some(Who::Own(true)) });
                 }
-<<<<<<< HEAD
-=======
-=======
-                let launch = Launch { limits: limited.then_some(LIMITS), ..lab.job(&["/bin/true"]) };
->>>>>>> lane-limits
->>>>>>> lane-vm
                 open.push_back(lab.dir.join("jobs").join(&launch.job_id));
                 lab.send(launch);
                 sent += 1;
