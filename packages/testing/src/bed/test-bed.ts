@@ -42,14 +42,11 @@ export interface RunOptions {
   readonly as?: Caller;
 }
 
-/** Most tests are not about isolation: their jobs see the host, as the server's user. What a test asks for besides comes later on the command line, and wins. */
-function onHost(uid: number | undefined): string[] {
+/** Most tests are not about isolation: unless they say so, their jobs see the host, as the server's user. */
+function isolated(isolation: string | undefined, uid: number | undefined, shared: string): string[] {
   const isRoot = process.getuid?.() === 0 && (uid ?? 0) === 0;
-  return ['--isolation', 'host', ...(isRoot ? ['--run-as', 'root'] : [])];
-}
-
-function enclosed(isolation: string, shared: string): string[] {
-  return ['--isolation', isolation, '--network', 'none,host', '--bind', `${shared}:rw`];
+  const runAs = isolation === undefined && isRoot ? ['--run-as', 'root'] : [];
+  return ['--isolation', isolation ?? 'host,sandbox', ...runAs, '--network', 'none,host', '--bind', `${shared}:rw`];
 }
 
 /**
@@ -96,7 +93,7 @@ export class TestBed implements AsyncDisposable {
         stateDir,
         certificates,
         port: await freePort(),
-        args: [...(isolation === undefined ? onHost(uid) : enclosed(isolation, shared)), ...args],
+        args: [...isolated(isolation, uid, shared), ...args],
         ...(env === undefined ? {} : { env }),
         ...(cgroup === undefined ? {} : { cgroup }),
         ...(uid === undefined ? {} : { uid }),
