@@ -67,9 +67,12 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
     await using bed = await TestBed.open({ parent: disk.path });
     const gate = bed.gate();
     const filler = join(disk.path, 'filler');
-    const id = await bed.run('head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; : >"$WROTE"; read _ <"$GATE"; echo after; exit 3', {
-      env: { GATE: gate.path, WROTE: join(directory, 'wrote') },
-    });
+    const id = await bed.run(
+      'head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; : >"$WROTE"; read _ <"$GATE"; echo after; exit 3',
+      {
+        env: { GATE: gate.path, WROTE: join(directory, 'wrote') },
+      },
+    );
     await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text().includes('ready'), { what: 'the job runs' });
     fill(filler);
     gate.open();
@@ -84,7 +87,10 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
       });
       if (other !== undefined) outcomes.add(expectTyped(await bed.ended(other), /^ENOSPC$/));
     }
-    expect([...outcomes].some((outcome) => outcome !== 'ran'), `only ${[...outcomes].join()}`).toBe(true);
+    expect(
+      [...outcomes].some((outcome) => outcome !== 'ran'),
+      `only ${[...outcomes].join()}`,
+    ).toBe(true);
     rmSync(filler);
     gate.open();
     const job = await bed.ended(id);
@@ -113,7 +119,9 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
     }
     // Outside of the disk.
     const ledger = join(directory, 'ledger');
-    const ids = await Promise.all(Array.from({ length: 5 }, () => bed.run('echo $WORKER_JOB_ID >>"$LEDGER"; exit 3', { env: { LEDGER: ledger } })));
+    const ids = await Promise.all(
+      Array.from({ length: 5 }, () => bed.run('echo $WORKER_JOB_ID >>"$LEDGER"; exit 3', { env: { LEDGER: ledger } })),
+    );
     await eventually(() => bed.server.log.includes('cannot be told now'), { what: 'the server says that it cannot go on' });
     for (const name of names) rmSync(name);
     for (const id of ids) expectTyped(await bed.ended(id), /^ENOSPC$/);
@@ -138,12 +146,22 @@ describe.runIf(hasStrace)('on a disk that fails (needs strace)', () => {
     await using bed = await TestBed.open();
     const gate = bed.gate();
     const wrote = bed.path('wrote');
-    const id = await bed.run('echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; done; : >"$WROTE"; read _ <"$GATE"; echo kept; exit 3', {
-      env: { GATE: gate.path, WROTE: wrote },
+    const id = await bed.run(
+      'echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; done; : >"$WROTE"; read _ <"$GATE"; echo kept; exit 3',
+      {
+        env: { GATE: gate.path, WROTE: wrote },
+      },
+    );
+    const program = await eventually(async () => Number((await follow(bed.owner, id, { noFollow: true })).text()), {
+      what: 'the job runs',
     });
-    const program = await eventually(async () => Number((await follow(bed.owner, id, { noFollow: true })).text()), { what: 'the job runs' });
     {
-      await using failing = await FailingCalls.of(supervisorsOf(program).shim, 'pwrite64,write,writev,pwritev', 'error=EIO', join(bed.stateDir, 'jobs', id, 'output'));
+      await using failing = await FailingCalls.of(
+        supervisorsOf(program).shim,
+        'pwrite64,write,writev,pwritev',
+        'error=EIO',
+        join(bed.stateDir, 'jobs', id, 'output'),
+      );
       expect(failing).toBeDefined();
       gate.open();
       await eventually(() => existsSync(wrote), { what: 'it has written' });
@@ -189,19 +207,22 @@ test('a server without descriptors loses no job, and tells all of them once it h
   await expectWell(bed);
 });
 
-test.runIf(asRoot)('where no process can be made starts fail typed, a fork in a job fails as Linux says, and both work again afterwards [SUB-6]', async () => {
-  const uid = 1_992_000_000 + (process.pid % 100_000);
-  await using bed = await TestBed.open({ uid });
-  const launcher = launcherOf(bed);
-  const seen = new Set<string>();
-  for (let more = 0; more < 6; more += 1) {
-    using held = new HeldBack(launcher, 'nproc', tasksOf(uid) + more);
-    expect(held).toBeDefined();
-    seen.add(expectTyped(await bed.ended(await bed.run('exit 3')), /^EAGAIN$/));
-  }
-  expect(seen).toEqual(new Set(['failed', 'ran']));
-  await expectWell(bed);
-});
+test.runIf(asRoot)(
+  'where no process can be made starts fail typed, a fork in a job fails as Linux says, and both work again afterwards [SUB-6]',
+  async () => {
+    const uid = 1_992_000_000 + (process.pid % 100_000);
+    await using bed = await TestBed.open({ uid });
+    const launcher = launcherOf(bed);
+    const seen = new Set<string>();
+    for (let more = 0; more < 6; more += 1) {
+      using held = new HeldBack(launcher, 'nproc', tasksOf(uid) + more);
+      expect(held).toBeDefined();
+      seen.add(expectTyped(await bed.ended(await bed.run('exit 3')), /^EAGAIN$/));
+    }
+    expect(seen).toEqual(new Set(['failed', 'ran']));
+    await expectWell(bed);
+  },
+);
 
 async function expectWell(bed: TestBed): Promise<void> {
   const job = await bed.ended(await bed.run('echo well; exit 3'));
@@ -215,7 +236,7 @@ function fill(path: string): void {
   writeFileSync(path, '');
   const fd = openSync(path, 'a');
   try {
-    for (let size = 65_536; size >= 1; ) {
+    for (let size = 65_536; size >= 1;) {
       try {
         writeSync(fd, Buffer.alloc(size));
       } catch {

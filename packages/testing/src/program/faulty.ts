@@ -35,7 +35,10 @@ export class HeldBack implements Disposable {
     this.#limit = limit;
     const { uid, gid } = statSync(`/proc/${pid}`);
     this.#owner = uid === process.getuid?.() ? {} : { uid, gid };
-    const shown = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], { encoding: 'utf8', ...this.#owner });
+    const shown = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], {
+      encoding: 'utf8',
+      ...this.#owner,
+    });
     const [now] = shown.trim().split(/\s+/);
     this.#before = now ?? 'unlimited';
     this.#set(String(soft));
@@ -88,10 +91,14 @@ export class FailingCalls implements AsyncDisposable {
   static async of(pid: number, calls: string, fault: string, path?: string): Promise<FailingCalls> {
     const only = path === undefined ? [] : ['-P', path];
     const log = join(mkdtempSync(join(tmpdir(), 'worker-strace-')), 'log');
-    const strace = spawn('strace', ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', log], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    await within(10_000, 'strace is attached', once(strace.stderr!, 'data'));
+    const strace = spawn(
+      'strace',
+      ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', log],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    await within(10_000, 'strace is attached', once(strace.stderr, 'data'));
     return new FailingCalls(strace, log);
   }
 
