@@ -89,6 +89,10 @@ static void try_it(const char *name, attempt_fn *run, const char *subject) {
   waitpid(pid, &status, 0);
   if (!told_us && WIFSIGNALED(status)) say(&out, REFUSED, "killed by %s", sigabbrev_np(WTERMSIG(status)));
   else if (!told_us) say(&out, REFUSED, "ended with %d", WEXITSTATUS(status));
+  // What is told of the host is the host's to name: a line stays a line.
+  for (char *at = out.detail; *at != 0; at++) {
+    if ((unsigned char)*at < ' ') *at = ' ';
+  }
   printf("%s\t%s\t%s\n", name, word(out.verdict), out.detail);
   fflush(stdout);
 }
