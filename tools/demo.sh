@@ -75,7 +75,7 @@ echo "ready $WORKER_ADDRESS"
 show worker info | sed "/^CAPABILITY/,\$d"
 
 say 'A command, followed to its end'
-show worker run -- sh -c 'echo "I am $(id -un) in $(pwd)"'
+show worker run -- sh -c 'echo "I am $(id -un 2>/dev/null || id -u) in $(pwd)"'
 
 if [[ -z $isolation ]]; then
   say 'It runs in a sandbox: it sees the programs of this host and nothing of its data, a directory of its own that goes with it, no other process, no network but a loopback'
