@@ -13,6 +13,7 @@ const mayImport = {
   cli: ['client', 'protocol'],
   testing: ['protocol'],
   bench: ['client', 'core', 'server'],
+  vm: ['core'],
 };
 
 const boundaries = Object.entries(mayImport).map(([name, names]) => ({
@@ -21,7 +22,7 @@ const boundaries = Object.entries(mayImport).map(([name, names]) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/target/', '**/gen/', '**/node_modules/', '.nx/'] },
+  { ignores: ['**/dist/', '**/target/', '**/gen/', '**/node_modules/', '.nx/', 'packages/vm/cache/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

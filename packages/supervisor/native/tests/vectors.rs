@@ -10,9 +10,10 @@ use worker_supervisor::output::frame::{FILE_HEADER, Kind, Missing, Stream, file_
 use worker_supervisor::shim::result_file;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{
-    EndCause, Ended, Gap, GapReason, Launch, LaunchRefused, Launched, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, OutputCommitted,
-    OutputSummary, OutputTaken, RefusalReason, ResourceUsage, Result as JobResult, ShimEvent, ShimHello, ShimRequest, Signal, SignalSent, StartFailed, Started,
-    Stop, StopAccepted, Survivors, launcher_request, launcher_response, result, shim_event, shim_request,
+    Attempt, Bind, Controller, EndCause, Ended, Gap, GapReason, Host, Identity, Launch, LaunchRefused, Launched, LauncherHello, LauncherRequest,
+    LauncherResponse, Network, OutputAction, OutputCommitted, OutputSummary, OutputTaken, RefusalReason, ResourceLimits, ResourceUsage, Result as JobResult,
+    Sandbox, ShimEvent, ShimHello, ShimRequest, Signal, SignalSent, StartFailed, Started, Stop, StopAccepted, Survivors, User, identity::Who, launcher_request,
+    launcher_response, result, shim_event, shim_request,
 };
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -92,6 +93,11 @@ fn output_files_are_what_readers_were_promised() {
     let mut flipped_header = both.clone();
     flipped_header[FILE_HEADER + 8] ^= 1;
     let beyond = [both.clone(), vec![0; 100]].concat();
+    let mut reserved = out(0, b"hello\n");
+    reserved[7] = 1;
+    let own = crc32fast::hash(&reserved[..28]);
+    reserved[28..32].copy_from_slice(&own.to_le_bytes());
+    let reserved = [head.clone(), reserved].concat();
     for (name, file) in [
         ("header-only", &head),
         ("both-streams", &both),
@@ -101,6 +107,7 @@ fn output_files_are_what_readers_were_promised() {
         ("flipped-bit-in-payload", &flipped_payload),
         ("flipped-bit-in-header", &flipped_header),
         ("zeros-behind-the-end", &beyond),
+        ("reserved-byte-set", &reserved),
     ] {
         hold(&format!("output/{name}.bin"), file);
         hold_json(&format!("output/{name}.json"), &describe(file));
@@ -153,7 +160,16 @@ fn result_files_are_what_readers_were_promised() {
         let mut flipped = file.clone();
         *flipped.last_mut().expect("bytes") ^= 1;
         let longer = [file.clone(), vec![0]].concat();
-        for (name, torn) in [("torn", &file[..file.len() - 1]), ("torn-in-header", &file[..15]), ("flipped-bit", &flipped), ("a-byte-too-long", &longer)] {
+        let body = [0xff; 3];
+        let length = u32::try_from(body.len()).expect("short").to_le_bytes();
+        let no_message = [&file[..8], &length, &crc32fast::hash(&body).to_le_bytes(), &body].concat();
+        for (name, torn) in [
+            ("torn", &file[..file.len() - 1]),
+            ("torn-in-header", &file[..15]),
+            ("flipped-bit", &flipped),
+            ("a-byte-too-long", &longer),
+            ("no-message", &no_message),
+        ] {
             hold(&format!("result/{name}.bin"), torn);
             hold_json(&format!("result/{name}.json"), &json!({ "whole": false }));
         }
@@ -211,6 +227,66 @@ fn messages_on_the_wire_are_what_the_other_side_was_promised() {
         framed("signal sent", "ShimEvent", &event(2, shim_event::Event::SignalSent(SignalSent { errno: 3 }))),
         framed("survivors", "ShimEvent", &event(0, shim_event::Event::Survivors(Survivors { pids: vec![7, 8, 32767] }))),
         framed("ended", "ShimEvent", &event(0, shim_event::Event::Ended(Ended { result: Some(killed) }))),
+        framed("launch in a sandbox", "LauncherRequest", &LauncherRequest { sequence: 2, request: Some(launcher_request::Request::Launch(sandboxed())) }),
+        framed("launch as a user", "LauncherRequest", &LauncherRequest { sequence: 3, request: Some(launcher_request::Request::Launch(as_a_user())) }),
+        framed("launcher hello with its host", "LauncherResponse", &response(0, launcher_response::Response::Hello(hello_of_a_host()))),
+        framed("ended out of memory", "ShimEvent", &event(0, shim_event::Event::Ended(Ended { result: Some(out_of_memory()) }))),
     ]);
     hold_json("wire.json", &all);
+}
+
+/// With every field that says what a job may use and see.
+fn sandboxed() -> Launch {
+    let bind = |path: &[u8], writable| Bind { root: b"/srv/\xff".to_vec(), path: path.to_vec(), target: b"/data".to_vec(), writable };
+    Launch {
+        job_id: ID.to_owned(),
+        argv: vec![b"true".to_vec()],
+        cwd: b"/workspace".to_vec(),
+        output_bytes: 1,
+        identity: Some(Identity { who: Some(Who::Own(true)) }),
+        limits: Some(ResourceLimits {
+            memory_bytes: 5_000_000_000,
+            processes: 100,
+            cpu_weight: 50,
+            cpu_millis: 1500,
+            open_files: 1024,
+            file_size_bytes: 5_000_000_001,
+            io_read_bytes_per_second: 5_000_000_002,
+            io_write_bytes_per_second: 5_000_000_003,
+            best_effort: true,
+        }),
+        sandbox: Some(Sandbox { network: Network::Host.into(), binds: vec![bind(b"", false), bind(b"a/b", true)] }),
+        ..Launch::default()
+    }
+}
+
+fn as_a_user() -> Launch {
+    let user = User { uid: 1000, gid: 1001, groups: vec![4, 4_000_000_000] };
+    Launch { identity: Some(Identity { who: Some(Who::User(user)) }), limits: None, sandbox: None, ..sandboxed() }
+}
+
+fn hello_of_a_host() -> LauncherHello {
+    let failed = |stage: &str, errno| Some(Attempt { done: false, stage: stage.to_owned(), errno });
+    let controller = |name: &str, version, path: &str, errno| Controller { name: name.to_owned(), version, path: path.to_owned(), errno };
+    let host = Host {
+        sandbox: failed("unshare user", 1),
+        network_namespace: failed("", 0),
+        seccomp: Some(Attempt { done: true, ..Attempt::default() }),
+        landlock_abi: 7,
+        controllers: vec![
+            controller("memory", 2, "/sys/fs/cgroup/worker-0", 0),
+            controller("cpu", 1, "/sys/fs/cgroup/cpu/worker-0", 0),
+            controller("io", 0, "", 2),
+        ],
+        own_uids: failed("setresuid", 22),
+        memory_bytes: 5_000_000_000,
+        cpus: 2,
+        kernel_release: "6.1.0".to_owned(),
+    };
+    LauncherHello { protocol_version: 1, release: "0.1.0".to_owned(), pid: 4240, host: Some(host) }
+}
+
+fn out_of_memory() -> JobResult {
+    let (_, killed, _) = results().swap_remove(0);
+    JobResult { cause: EndCause::OutOfMemory.into(), unenforced: vec!["cpu_millis".to_owned(), "processes".to_owned()], ..killed }
 }

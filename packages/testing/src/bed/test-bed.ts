@@ -19,8 +19,10 @@ export interface TestBedOptions {
   readonly stateName?: string;
   /** More arguments of `worker-server`. */
   readonly args?: readonly string[];
-  /** What jobs may ask for, the default first. Default: `host,sandbox`; what is tested of a job's tree and output sees the host, to be seen by the test. */
+  /** What jobs may ask for, the default first, on either network and with what is shared bound, each as the user the server gives it. Default: the host, as the server's user. */
   readonly isolation?: string;
+  /** A cgroup that the server is put into when it is started. */
+  readonly cgroup?: string;
   /** Its environment beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,13 @@ export interface RunOptions {
   readonly requestId?: string;
   /** Default: the owner. */
   readonly as?: Caller;
+}
+
+/** Most tests are not about isolation: unless they say so, their jobs see the host, as the server's user. */
+function isolated(isolation: string | undefined, uid: number | undefined, shared: string): string[] {
+  const isRoot = process.getuid?.() === 0 && (uid ?? 0) === 0;
+  const runAs = isolation === undefined && isRoot ? ['--run-as', 'root'] : [];
+  return ['--isolation', isolation ?? 'host,sandbox', ...runAs, '--network', 'none,host', '--bind', `${shared}:rw`];
 }
 
 /**
@@ -73,7 +82,7 @@ export class TestBed implements AsyncDisposable {
       mkdirSync(stateDir, { mode: 0o700 });
       const shared = join(directory, 'shared');
       mkdirSync(shared);
-      const { uid, args = [], isolation = 'host,sandbox', env } = options;
+      const { uid, args = [], isolation, env, cgroup } = options;
       if (uid !== undefined) handOver(directory, uid);
       // Jobs run as users of their own: they pass through, and see what is theirs.
       chmodSync(directory, 0o711);
@@ -82,8 +91,9 @@ export class TestBed implements AsyncDisposable {
         stateDir,
         certificates,
         port: await freePort(),
-        args: ['--isolation', isolation, '--network', 'none,host', '--bind', `${shared}:rw`, ...args],
+        args: [...isolated(isolation, uid, shared), ...args],
         ...(env === undefined ? {} : { env }),
+        ...(cgroup === undefined ? {} : { cgroup }),
         ...(uid === undefined ? {} : { uid }),
       });
       return new TestBed(directory, certificates, server, await server.ready);

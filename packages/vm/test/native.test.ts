@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Vm } from '@worker/vm';
+import { boot } from '@worker/vm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// The supervisor's own tests once more, on a kernel with every controller of cgroup v2: as root in the root cgroup, and as an ordinary user in one that was delegated to it.
+const BUILT = fileURLToPath(new URL('../cache/native/deps', import.meta.url));
+const SUITES = ['identity', 'killing', 'launching', 'limits', 'sandbox'].filter((name) => readdirSync(BUILT).includes(name));
+const EMULATED = process.env['WORKER_VM_ACCELERATOR'] === 'tcg';
+const BOUNDED_IN_TIME = /two_thousand_processes/;
+const SUITE_SECONDS = 150;
+
+for (const user of ['root', 'user'] as const) {
+  describe(`as ${user}`, () => {
+    let vm: Vm;
+
+    beforeAll(async () => {
+      vm = await boot();
+    });
+
+    afterAll(async () => {
+      await vm[Symbol.asyncDispose]();
+    });
+
+    for (const suite of SUITES) {
+      describe(suite, () => {
+        let log = 'it did not run';
+
+        beforeAll(
+          async () => {
+            const { stdout } = await vm.run(`timeout -k 5 ${SUITE_SECONDS} /opt/native/deps/${suite} --test-threads=2 2>&1`, {
+              as: user,
+              deadlineMs: (SUITE_SECONDS + 30) * 1000,
+            });
+            log = stdout.toString();
+          },
+          (SUITE_SECONDS + 60) * 1000,
+        );
+
+        for (const name of namesOf(suite)) {
+          test(name, ({ skip }) => {
+            if (EMULATED && BOUNDED_IN_TIME.test(name)) skip('its bound in time holds for real processors');
+            const [, verdict, reason] = new RegExp(`^test ${name}(?: - should panic)? \\.\\.\\. (\\w+)(?:, (.*))?$`, 'm').exec(log) ?? [];
+            if (verdict === 'ignored') skip(reason);
+            expect(verdict, saidOf(name, log)).toBe('ok');
+          });
+        }
+
+        test('leaves no process and no cgroup behind', async () => {
+          expect(await vm.sh("pgrep -af 'worker-(supervisor|shim|guard|init)' || true")).toBe('');
+          expect(await vm.sh("find /sys/fs/cgroup -type d -path '*/worker-*/*' -name '*-*-*-*-*'")).toBe('');
+        });
+      });
+    }
+  });
+}
+
+function namesOf(suite: string): string[] {
+  const list = execFileSync(`${BUILT}/${suite}`, ['--list'], { encoding: 'utf8' });
+  return Array.from(list.matchAll(/^(.+): test$/gm), ([, name = '']) => name);
+}
+
+/** What the test said itself; the end of the whole when it has not ended. */
+function saidOf(name: string, log: string): string {
+  const [, said = log.slice(-3000)] =
+    new RegExp(`^---- ${name} stdout ----\\n([\\s\\S]*?)\\n(?=----|\\n\\n|failures:)`, 'm').exec(log) ?? [];
+  return said;
+}
