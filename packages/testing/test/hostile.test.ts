@@ -97,6 +97,7 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
     const of = (...names: string[]) => join(bed.stateDir, ...names);
     return [
       ...[`server=${bed.server.pid}`, `shim=${parentOf(program) ?? 0}`, `foreign=${program}`],
+      `oom=${readFileSync(`/proc/${bed.server.pid}/oom_score_adj`, 'latin1').trim()}`,
       ...[`read:server-key=${bed.certificates.server.key}`, `read:ca=${bed.certificates.ca}`, `read:database=${of('jobs.db')}`],
       ...[`list:state=${bed.stateDir}`, `list:jobs=${of('jobs')}`, `list:work=${of('work')}`],
       ...[`read:output-of-other=${of('jobs', victim, 'output')}`, `read:workspace-of-other=${of('work', victim, 'secret')}`],
