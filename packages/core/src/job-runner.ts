@@ -47,7 +47,7 @@ export interface JobRunnerOptions {
     readonly binds?: readonly AllowedBind[];
   };
   /**
-   * Whom jobs run as: a user of this host, by name or number; only for a runner that is root. Default: for root each job has a user id of its own, otherwise jobs run as the runner's own user. Within a
+   * Whom jobs run as: a user of this host, by name or number, or `USER:GROUP`; only for a runner that is root. Default: for root each job has a user id of its own, otherwise jobs run as the runner's own user. Within a
    * sandbox every job sees itself as `worker`.
    */
   readonly runAs?: string;

@@ -184,7 +184,7 @@ export class LocalJobRunner implements JobRunner {
   capabilities(): readonly Capability[] {
     this.#checkOpen();
     const { launcher, surroundings, policy, runAs } = this.#parts;
-    return capabilities(launcher.abilities, surroundings, { cgroup: policy.cgroup, runAs: runAs?.name });
+    return capabilities(launcher.abilities, surroundings, { ...policy, mode: policy.modes[0] ?? 'sandbox', runAs: runAs?.name });
   }
 
   offers(): Offers {

@@ -5,7 +5,6 @@ import { readSurroundings } from './examine/surroundings.ts';
 import { readUserFiles } from './isolate/run-as.ts';
 import type { JobRunner, JobRunnerOptions } from './job-runner.ts';
 import { requireCeilings } from './limit/ceilings.ts';
-import { limitSupport } from './limit/limit-support.ts';
 import { ProcessLauncher } from './launch/process-launcher.ts';
 import { LocalJobRunner } from './local-job-runner.ts';
 import { SqliteJobStore } from './record/sqlite-job-store.ts';
@@ -43,10 +42,9 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
     });
     const opened = new LocalJobRunner({ store, launcher, jobsDirectory: directory.jobs, policy, runAs, surroundings, log });
     runner = opened;
-    const { abilities } = launcher;
-    for (const missing of requireMode(submissionRules(policy, abilities, surroundings)))
-      log({ level: 'warn', message: `jobs cannot ask for all that is allowed: ${missing}` });
-    if (!policy.bestEffort) requireCeilings(policy.ceilings, (name) => limitSupport(name, abilities, surroundings, policy.cgroup));
+    const rules = submissionRules(policy, launcher.abilities, surroundings);
+    for (const missing of requireMode(rules)) log({ level: 'warn', message: `jobs cannot ask for all that is allowed: ${missing}` });
+    if (!policy.bestEffort) for (const mode of policy.modes) requireCeilings(policy.ceilings, rules.limitsFor(mode).support);
     await recoverJobs(store, (job) => opened.resume(job));
     findStrays(directory.jobs, store, log).catch((error: unknown) => {
       if (!(error instanceof CoreError && error.code === 'closed'))

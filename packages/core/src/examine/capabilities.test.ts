@@ -10,7 +10,7 @@ import { hostAbilities } from './host-abilities.ts';
 import type { Surroundings } from './surroundings.ts';
 import { readSurroundings } from './surroundings.ts';
 
-const USE = { cgroup: 'auto', runAs: undefined };
+const USE = { cgroup: 'auto', runAs: undefined, ownUids: true, mode: 'sandbox' } as const;
 const [EPERM, ENOSPC] = [1, 28];
 const USER: Surroundings = { ...DEBIAN, isRoot: false };
 const NOTHING = {

@@ -1,4 +1,5 @@
 import { why } from '../isolate/mode-support.ts';
+import type { IsolationMode } from '../job/job-spec.ts';
 import type { Capability } from '../job-runner.ts';
 import type { LimitName } from '../limit/limit-name.ts';
 import { limitSupport } from '../limit/limit-support.ts';
@@ -7,16 +8,23 @@ import type { Attempt, HostAbilities } from './host-abilities.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** How the runner uses what the host offers. */
-export interface Usage {
+export interface Uses {
   readonly cgroup: string;
   /** A user that all jobs run as; undefined: the default. */
   readonly runAs: string | undefined;
+  readonly ownUids: boolean;
+  /** Of a job that asks for none. */
+  readonly mode: IsolationMode;
 }
 
 const NEWER_KERNEL = 'boot a kernel of 5.13 or later with landlock in its lsm= parameter';
 
 /** What this host enforces, and for each thing that it does not, what gives it. */
-export function capabilities(abilities: HostAbilities, surroundings: Surroundings, { cgroup, runAs }: Usage): readonly Capability[] {
+export function capabilities(
+  abilities: HostAbilities,
+  surroundings: Surroundings,
+  { cgroup, runAs, ownUids: givesUids, mode }: Uses,
+): readonly Capability[] {
   const { sandbox, networkNamespace, seccomp, ownUids, landlockAbi, controllers } = abilities;
   const tried = (name: string, attempt: Attempt, detail: string, missing: string, cure: string): Capability =>
     attempt.done ? { name, available: true, detail } : lacking(name, `${missing}${why(attempt)}`, cure);
@@ -76,7 +84,7 @@ export function capabilities(abilities: HostAbilities, surroundings: Surrounding
       detail: 'every descendant is reaped by a subreaper; a stop answers when none is left, or names those that are',
     },
     ...LIMITS.map(([name, limit]): Capability => {
-      const support = limitSupport(limit, abilities, surroundings, cgroup);
+      const support = limitSupport(limit, mode, { abilities, surroundings, cgroup, ownUids: givesUids });
       return support.enforced ? { name, available: true, detail: support.detail } : lacking(name, support.detail, support.cure);
     }),
   ];

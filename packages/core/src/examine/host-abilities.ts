@@ -13,6 +13,8 @@ export interface HostAbilities {
   readonly memoryBytes: number;
   /** 0: not known. */
   readonly cpus: number;
+  /** Of the kernel: major and minor; 0: not known. */
+  readonly kernel: readonly [number, number];
 }
 
 export interface Attempt {
@@ -55,7 +57,13 @@ export function hostAbilities(host: Host | undefined): HostAbilities {
     ownUids: attempt(host?.ownUids),
     memoryBytes: Number(host?.memoryBytes ?? 0n),
     cpus: host?.cpus ?? 0,
+    kernel: kernelVersion(host?.kernelRelease ?? ''),
   };
+}
+
+function kernelVersion(release: string): readonly [number, number] {
+  const [major, minor] = release.split(/[^0-9]/).map(Number);
+  return [major ?? 0, minor ?? 0];
 }
 
 function attempt(made: WireAttempt | undefined): Attempt {

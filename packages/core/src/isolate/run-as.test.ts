@@ -11,11 +11,16 @@ test('[SUB-4] a user is found by name or number, with the groups that it is in a
   expect(findUser('build', files)).toEqual({ name: 'build', home: '/', uid: 1001, gid: 1002, groups: [7, 9] });
   expect(findUser('1001', files)).toEqual(findUser('build', files));
   expect(findUser('4711', files).uid).toBe(1003);
+  expect(findUser('build:docker', files)).toMatchObject({ uid: 1001, gid: 7, groups: [1002, 9] });
+  expect(findUser('1001:8', files)).toMatchObject({ uid: 1001, gid: 8 });
 });
 
-test.each(['', 'nobody', '1002', '-1', '0x0', 'broken', 'root:0', 'bui'])('[SUB-5] the user %j is none, and that is said', (name) => {
-  expect(() => findUser(name, files)).toThrow(expect.objectContaining({ code: 'invalid-argument', field: 'runAs' }));
-});
+test.each(['', 'nobody', '1002', '-1', '0x0', 'broken', 'build:7:7', 'build:', 'build:nogroup', ':', 'bui'])(
+  '[SUB-5] the user %j is none, and that is said',
+  (name) => {
+    expect(() => findUser(name, files)).toThrow(expect.objectContaining({ code: 'invalid-argument', field: 'runAs' }));
+  },
+);
 
 test('[ISO-8] the user ids of jobs are a range that holds nobody of the host', () => {
   checkJobUids({ first: 2000, last: 2000 }, files);

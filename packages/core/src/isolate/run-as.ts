@@ -30,13 +30,13 @@ export function readUserFiles(): UserFiles {
   }
 }
 
-/** The user of a name or number. Errors: `invalid-argument`. */
+/** The user of a name or number, or, as `USER:GROUP`, with another first group. Errors: `invalid-argument`. */
 export function findUser(wanted: string, files: UserFiles): HostUser {
-  const text = checkText(wanted, 'runAs');
-  // A name comes first, as for other programs: one of digits alone is allowed on some hosts.
-  const entry = entries(files.passwd).find(([name]) => name === text) ?? entries(files.passwd).find(([, , uid]) => uid === text);
-  const [name = '', , uid, gid, , home = ''] = entry ?? [];
-  if (!isId(uid) || !isId(gid)) throw invalidArgument('runAs', 'must be the name or number of a user in /etc/passwd');
+  const [user = '', group, ...more] = checkText(wanted, 'runAs').split(':');
+  const [name = '', , uid, own, , home = ''] = find(entries(files.passwd), user) ?? [];
+  const gid = group === undefined ? own : find(entries(files.group), group)?.[2];
+  if (!isId(uid) || more.length > 0) throw invalidArgument('runAs', 'must be the name or number of a user in /etc/passwd');
+  if (!isId(gid)) throw invalidArgument('runAs', 'must name a group in /etc/group after the colon');
   const groups = entries(files.group).filter(([, , id, members = '']) => isId(id) && id !== gid && members.split(',').includes(name));
   return {
     name,
@@ -45,6 +45,11 @@ export function findUser(wanted: string, files: UserFiles): HostUser {
     gid: Number(gid),
     groups: groups.map(([, , id]) => Number(id)),
   };
+}
+
+// A name comes first, as for other programs: one of digits alone is allowed on some hosts.
+function find(all: readonly string[][], wanted: string): string[] | undefined {
+  return all.find(([name]) => name === wanted) ?? all.find(([, , id]) => id === wanted);
 }
 
 /** Errors: `invalid-argument` for a range that is none, or holds a user of the host. */

@@ -45,6 +45,8 @@ const STAGES: readonly StartFailure['stage'][] = ['prepare', 'cgroup', 'fork', '
 
 /** The step of a start that is meant by a name on the supervisor's wire. */
 export function startStage(name: string): StartFailure['stage'] {
+  // The launcher's word for what a shim calls becoming the user.
+  if (name === 'identity') return 'user';
   return STAGES.find((stage) => stage === name) ?? 'prepare';
 }
 

@@ -14,6 +14,7 @@ function resolve(given: object, policy: Partial<Policy> = {}, abilities = ABLE, 
   return resolveLimits(given, submissionRules({ ...POLICY, ...policy }, abilities, DEBIAN).limitsFor(mode));
 }
 
+const BARE = { abilities: NO_CGROUPS, surroundings: DEBIAN, cgroup: 'auto', ownUids: false };
 const MOST = Number.MAX_SAFE_INTEGER;
 const bounds: [LimitName, number, number][] = [
   ['wallTimeMs', 1, 10 * 366 * 86_400_000],
@@ -59,9 +60,21 @@ test('[LIM-5] a sandboxed job has ceilings unless told otherwise; one on the hos
   expect(() => resolve({ memoryBytes: MEMORY_CEILING + 1 })).toThrow(expect.objectContaining({ field: 'limits.memoryBytes' }));
   expect(resolve({}, { ceilings: { processes: Infinity, memoryBytes: Infinity } })).toEqual(noLimits(7));
   expect(resolve({}, {}, ABLE, 'host')).toEqual(noLimits(7));
-  expect(resolve({}, {}, NO_CGROUPS)).toEqual(noLimits(7));
+  expect(resolve({}, { ownUids: false }, NO_CGROUPS)).toEqual(noLimits(7));
   // More than the host has is what the host has.
   expect(resolve({}, { ceilings: { memoryBytes: 1000 * GIB } }).memoryBytes).toBe(10 * GIB);
+});
+
+test('[LIM-1] [LIM-3] without cgroups processes are held where they are counted for one job alone: by its own user id, or by its user namespace', () => {
+  expect(resolve({}, { ownUids: true }, NO_CGROUPS, 'sandbox').processes).toBe(4096);
+  expect(resolve({ processes: 9 }, { ownUids: true }, NO_CGROUPS, 'host').processes).toBe(9);
+  const enforced = (mode: 'sandbox' | 'host', isRoot: boolean, kernel: readonly [number, number]): boolean =>
+    limitSupport('processes', mode, { ...BARE, abilities: { ...NO_CGROUPS, kernel }, surroundings: { ...DEBIAN, isRoot } }).enforced;
+  expect(enforced('sandbox', false, [5, 14])).toBe(true);
+  expect(enforced('sandbox', false, [6, 1])).toBe(true);
+  expect(enforced('sandbox', false, [5, 13])).toBe(false);
+  expect(enforced('host', false, [6, 1])).toBe(false);
+  expect(enforced('sandbox', true, [6, 1])).toBe(false);
 });
 
 test('[LIM-5] an ordinary weight is no more than an ordinary one, whatever the ceiling', () => {
@@ -73,7 +86,7 @@ test.each(['memoryBytes', 'processes', 'cpuWeight', 'cpuMillis', 'ioReadBytesPer
   '[LIM-1] [ISO-7] %s on a host that cannot enforce it is refused with the cure, and taken when the runner does what it can',
   (name) => {
     const value = bounds.find(([known]) => known === name)![1];
-    expect(() => resolve({ [name]: value }, {}, NO_CGROUPS)).toThrow(
+    expect(() => resolve({ [name]: value }, { ownUids: false }, NO_CGROUPS)).toThrow(
       expect.objectContaining({
         code: 'invalid-argument',
         field: `limits.${name}`,
@@ -81,11 +94,11 @@ test.each(['memoryBytes', 'processes', 'cpuWeight', 'cpuMillis', 'ioReadBytesPer
       }),
     );
     expect(resolve({ [name]: value }, { bestEffort: true }, NO_CGROUPS)[name]).toBe(value);
-    expect(() => requireCeilings({ [name]: value }, (limit) => limitSupport(limit, NO_CGROUPS, DEBIAN, 'auto'))).toThrow(
+    expect(() => requireCeilings({ [name]: value }, (limit) => limitSupport(limit, 'sandbox', BARE))).toThrow(
       expect.objectContaining({ code: 'unavailable', message: expect.stringContaining('Delegate=yes') as string }),
     );
-    requireCeilings({ [name]: value }, (limit) => limitSupport(limit, ABLE, DEBIAN, 'auto'));
-    requireCeilings({ [name]: Infinity }, (limit) => limitSupport(limit, NO_CGROUPS, DEBIAN, 'auto'));
+    requireCeilings({ [name]: value }, (limit) => limitSupport(limit, 'sandbox', { ...BARE, abilities: ABLE }));
+    requireCeilings({ [name]: Infinity }, (limit) => limitSupport(limit, 'sandbox', BARE));
   },
 );
 

@@ -34,11 +34,15 @@ export interface SubmissionRules {
 }
 
 export function submissionRules(policy: Policy, abilities: HostAbilities, surroundings: Surroundings): SubmissionRules {
-  const support = (name: LimitName): LimitSupport => limitSupport(name, abilities, surroundings, policy.cgroup);
+  const limitHost = { abilities, surroundings, cgroup: policy.cgroup, ownUids: policy.ownUids };
   const range = (name: LimitName): ReturnType<typeof rangeOnHost> => rangeOnHost(name, abilities, surroundings);
   const { modes, networks, binds, defaultOutputBytes, bestEffort } = policy;
-  const host = { support, range, memoryBytes: abilities.memoryBytes };
-  const ceilings = { sandbox: ceilingsFor('sandbox', policy.ceilings, host), host: ceilingsFor('host', policy.ceilings, host) };
+  const limitsFor = (mode: IsolationMode): LimitRules => {
+    const support = (name: LimitName): LimitSupport => limitSupport(name, mode, limitHost);
+    const ceilings = ceilingsFor(mode, policy.ceilings, { support, range, memoryBytes: abilities.memoryBytes });
+    return { ceilings, defaultOutputBytes, range, support, bestEffort };
+  };
+  const rules = { sandbox: limitsFor('sandbox'), host: limitsFor('host') };
   return {
     isolation: {
       modes,
@@ -47,7 +51,7 @@ export function submissionRules(policy: Policy, abilities: HostAbilities, surrou
       missingForMode: (mode) => missingForMode(mode, abilities, surroundings, policy.ownUids),
       missingForNetwork: (network) => missingForNetwork(network, abilities, surroundings),
     },
-    limitsFor: (mode) => ({ ceilings: ceilings[mode], defaultOutputBytes, range, support, bestEffort }),
+    limitsFor: (mode) => rules[mode],
   };
 }
 

@@ -16,8 +16,13 @@ export class Bed implements AsyncDisposable {
     this.stateDir = join(this.#root, below);
   }
 
-  async open(options: Partial<JobRunnerOptions> = {}): Promise<JobRunner> {
-    const runner = await openJobRunner({ stateDir: this.stateDir, log: (event) => this.log.push(event), ...ON_HOST, ...options });
+  /** For tests of what does not depend on isolation: jobs see the host, as the user the test runs as. */
+  open(options: Partial<JobRunnerOptions> = {}): Promise<JobRunner> {
+    return this.openWith({ ...ON_HOST, ...options });
+  }
+
+  async openWith(options: Partial<JobRunnerOptions>): Promise<JobRunner> {
+    const runner = await openJobRunner({ stateDir: this.stateDir, log: (event) => this.log.push(event), ...options });
     this.#runners.push(runner);
     return runner;
   }

@@ -17,6 +17,7 @@ export const ABLE: HostAbilities = {
   ownUids: DONE,
   memoryBytes: 10 * GIB,
   cpus: 2,
+  kernel: [5, 13],
 };
 
 const GONE = { version: 0, errno: 2 };

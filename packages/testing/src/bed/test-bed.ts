@@ -33,6 +33,12 @@ export interface RunOptions {
   readonly as?: Caller;
 }
 
+/** Most tests are not about isolation: their jobs see the host, as the server's user. What a test asks for besides comes later on the command line, and wins. */
+function onHost(uid: number | undefined): string[] {
+  const isRoot = process.getuid?.() === 0 && (uid ?? 0) === 0;
+  return ['--isolation', 'host', ...(isRoot ? ['--run-as', 'root'] : [])];
+}
+
 /**
  * A directory, a PKI, a server and a caller of its own for one test file. Its end proves that nothing is left: no process, and no file once the directory is removed.
  */
@@ -69,7 +75,7 @@ export class TestBed implements AsyncDisposable {
         stateDir,
         certificates,
         port: await freePort(),
-        args,
+        args: [...onHost(uid), ...args],
         ...(uid === undefined ? {} : { uid }),
       });
       return new TestBed(directory, certificates, server, await server.ready);
