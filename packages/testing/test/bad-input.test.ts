@@ -20,7 +20,11 @@ const host = { isolation: { mode: IsolationMode.HOST } };
 describe.each(users)('asked of a server that runs as %s', (_, uid) => {
   let bed: TestBed;
   beforeAll(async () => {
-    bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), isolation: 'sandbox,host', args: ['--network', 'none', '--max-open-files', '100', '--max-wall-time', '1h'] });
+    bed = await TestBed.open({
+      ...(uid === undefined ? {} : { uid }),
+      isolation: 'sandbox,host',
+      args: ['--network', 'none', '--max-open-files', '100', '--max-wall-time', '1h'],
+    });
     mkdirSync(`${bed.shared}beside`);
     writeFileSync(join(bed.directory, 'outside'), 'OUTSIDE', { mode: 0o644 });
   });
@@ -39,8 +43,16 @@ describe.each(users)('asked of a server that runs as %s', (_, uid) => {
     ['a target that climbs', /isolation\.binds/, () => binds({ source: bed.shared, target: '/workspace/../etc' })],
     ['a target that hides the root', /isolation\.binds/, () => binds({ source: bed.shared, target: '/' })],
     ['a target that hides /proc', /isolation\.binds/, () => binds({ source: bed.shared, target: '/proc' })],
-    ['too many binds', /isolation\.binds/, () => binds(...Array.from({ length: 65 }, (_unused, index) => ({ source: bed.shared, target: `/mnt/${index}` })))],
-    ['a network that policy does not give', /isolation\.network/, () => ({ isolation: { mode: IsolationMode.SANDBOX, network: NetworkMode.HOST } })],
+    [
+      'too many binds',
+      /isolation\.binds/,
+      () => binds(...Array.from({ length: 65 }, (_unused, index) => ({ source: bed.shared, target: `/mnt/${index}` }))),
+    ],
+    [
+      'a network that policy does not give',
+      /isolation\.network/,
+      () => ({ isolation: { mode: IsolationMode.SANDBOX, network: NetworkMode.HOST } }),
+    ],
     ['a kind of isolation that does not exist', /isolation\.mode/, () => ({ isolation: { mode: 77 as IsolationMode } })],
     ['memory below the least', /limits\.memory_bytes/, () => ({ limits: { memoryBytes: 1n } })],
     ['memory below zero', /limits\.memory_bytes/, () => ({ limits: { memoryBytes: -1n } })],
@@ -56,18 +68,21 @@ describe.each(users)('asked of a server that runs as %s', (_, uid) => {
     ['a time above the ceiling', /limits\.wall_time/, () => ({ limits: { wallTime: durationFromMs(3_600_001) } })],
     ['a working directory that is relative', /cwd/, () => ({ cwd: 'here' })],
   ];
-  test.each(refusals)('%s is refused with the field named, and nothing is started or left [SUB-5, LIM-5, ISO-6]', async (_name, field, options) => {
-    const jobs = async () => (await bed.owner.jobs.listJobs({ pageSize: 1000 })).jobs.length;
-    const before = await jobs();
-    const error = await bed.run('true', options()).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(ConnectError);
-    expect((error as ConnectError).code).toBe(Code.InvalidArgument);
-    expect((error as ConnectError).rawMessage).toMatch(field);
-    expect(await jobs()).toBe(before);
-  });
+  test.each(refusals)(
+    '%s is refused with the field named, and nothing is started or left [SUB-5, LIM-5, ISO-6]',
+    async (_name, field, options) => {
+      const jobs = async () => (await bed.owner.jobs.listJobs({ pageSize: 1000 })).jobs.length;
+      const before = await jobs();
+      const error = await bed.run('true', options()).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error).toBeInstanceOf(ConnectError);
+      expect((error as ConnectError).code).toBe(Code.InvalidArgument);
+      expect((error as ConnectError).rawMessage).toMatch(field);
+      expect(await jobs()).toBe(before);
+    },
+  );
 
   const failures: [string, string, string, () => RunOptions][] = [
     ['a working directory that is missing in the sandbox', 'chdir', 'ENOENT', () => ({ cwd: '/no/such/directory' })],
@@ -85,14 +100,21 @@ describe.each(users)('asked of a server that runs as %s', (_, uid) => {
     ],
     ['a bind below a link', 'bind', 'ELOOP|ENOTDIR', () => binds(`${bed.shared}/link/passwd`)],
   ];
-  test.each(failures)('%s makes a FAILED job that says so, and nothing is left [SUB-6, ISO-5, ISO-6]', async (_name, stage, errno, options) => {
-    const id = await bed.run('echo ran', options());
-    const job = await bed.ended(id);
-    expect([job.state, job.reason, job.failure?.stage], JSON.stringify(job.failure)).toEqual([JobState.FAILED, EndReason.START_FAILED, stage]);
-    expect(job.failure?.errnoName).toMatch(new RegExp(`^(?:${errno})$`));
-    expect((await follow(bed.owner, id)).text()).toBe('');
-    await expectNothingLeft();
-  });
+  test.each(failures)(
+    '%s makes a FAILED job that says so, and nothing is left [SUB-6, ISO-5, ISO-6]',
+    async (_name, stage, errno, options) => {
+      const id = await bed.run('echo ran', options());
+      const job = await bed.ended(id);
+      expect([job.state, job.reason, job.failure?.stage], JSON.stringify(job.failure)).toEqual([
+        JobState.FAILED,
+        EndReason.START_FAILED,
+        stage,
+      ]);
+      expect(job.failure?.errnoName).toMatch(new RegExp(`^(?:${errno})$`));
+      expect((await follow(bed.owner, id)).text()).toBe('');
+      await expectNothingLeft();
+    },
+  );
 
   test('a bind whose inside is swapped for a link to elsewhere, all the time, never leads there [ISO-6]', async () => {
     const [inside, outside, swap] = ['inside', 'evil', 'swap'].map((name) => join(bed.shared, name)) as [string, string, string];
@@ -111,7 +133,10 @@ describe.each(users)('asked of a server that runs as %s', (_, uid) => {
     );
     expect(ends.filter(({ text }) => text.includes('OUTSIDE'))).toEqual([]);
     expect(new Set(ends.filter(({ state }) => state === JobState.FAILED).map(({ stage }) => stage))).toEqual(new Set(['bind']));
-    expect(ends.some(({ text }) => text === 'INSIDE'), 'some were started while the directory was in its place').toBe(true);
+    expect(
+      ends.some(({ text }) => text === 'INSIDE'),
+      'some were started while the directory was in its place',
+    ).toBe(true);
     await expectNothingLeft();
   });
 

@@ -67,11 +67,16 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
     await using bed = await TestBed.open({ parent: disk.path });
     const gate = bed.gate();
     const filler = join(disk.path, 'filler');
-    const id = await bed.run('head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; read _ <"$GATE"; echo after; exit 3', { env: { GATE: gate.path } });
+    const id = await bed.run(
+      'head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; read _ <"$GATE"; echo after; exit 3',
+      { env: { GATE: gate.path } },
+    );
     await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text().includes('ready'), { what: 'the job runs' });
     fill(filler);
     gate.open();
-    await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= 3_000_000n, { what: 'the full disk does not stop the draining' });
+    await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= 3_000_000n, {
+      what: 'the full disk does not stop the draining',
+    });
     const outcomes = new Set<string>();
     for (let tries = 0; tries < 10; tries += 1) {
       const other = await bed.run('exit 3').catch((error: unknown) => {
@@ -81,7 +86,10 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
       });
       if (other !== undefined) outcomes.add(expectTyped(await bed.ended(other), /^ENOSPC$/));
     }
-    expect([...outcomes].some((outcome) => outcome !== 'ran'), `only ${[...outcomes].join()}`).toBe(true);
+    expect(
+      [...outcomes].some((outcome) => outcome !== 'ran'),
+      `only ${[...outcomes].join()}`,
+    ).toBe(true);
     rmSync(filler);
     gate.open();
     const job = await bed.ended(id);
@@ -127,13 +135,25 @@ describe.runIf(hasStrace)('on a disk that fails (needs strace)', () => {
   test('output that a disk refuses for a while becomes gaps of exact length [OUT-7]', async () => {
     await using bed = await TestBed.open();
     const gate = bed.gate();
-    const id = await bed.run('echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; sleep 0.05; done; read _ <"$GATE"; echo kept; exit 3', { env: { GATE: gate.path } });
-    const program = await eventually(async () => Number((await follow(bed.owner, id, { noFollow: true })).text()), { what: 'the job runs' });
+    const id = await bed.run(
+      'echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; sleep 0.05; done; read _ <"$GATE"; echo kept; exit 3',
+      { env: { GATE: gate.path } },
+    );
+    const program = await eventually(async () => Number((await follow(bed.owner, id, { noFollow: true })).text()), {
+      what: 'the job runs',
+    });
     {
-      await using failing = await FailingCalls.of(supervisorsOf(program).shim, 'pwrite64,write,writev,pwritev', 'error=EIO', join(bed.stateDir, 'jobs', id, 'output'));
+      await using failing = await FailingCalls.of(
+        supervisorsOf(program).shim,
+        'pwrite64,write,writev,pwritev',
+        'error=EIO',
+        join(bed.stateDir, 'jobs', id, 'output'),
+      );
       expect(failing).toBeDefined();
       gate.open();
-      await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= BigInt(String(program).length + 1 + 21), { what: 'it is drained all the same' });
+      await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= BigInt(String(program).length + 1 + 21), {
+        what: 'it is drained all the same',
+      });
     }
     gate.open();
     const job = await bed.ended(id);
@@ -175,19 +195,22 @@ test('a server without descriptors loses no job, and tells all of them once it h
   await expectWell(bed);
 });
 
-test.runIf(asRoot)('where no process can be made starts fail typed, a fork in a job fails as Linux says, and both work again afterwards [SUB-6]', async () => {
-  const uid = 1_992_000_000 + (process.pid % 100_000);
-  await using bed = await TestBed.open({ uid });
-  const launcher = launcherOf(bed);
-  const seen = new Set<string>();
-  for (let more = 0; more < 6; more += 1) {
-    using held = new HeldBack(launcher, 'nproc', tasksOf(uid) + more);
-    expect(held).toBeDefined();
-    seen.add(expectTyped(await bed.ended(await bed.run('exit 3')), /^EAGAIN$/));
-  }
-  expect(seen).toEqual(new Set(['failed', 'ran']));
-  await expectWell(bed);
-});
+test.runIf(asRoot)(
+  'where no process can be made starts fail typed, a fork in a job fails as Linux says, and both work again afterwards [SUB-6]',
+  async () => {
+    const uid = 1_992_000_000 + (process.pid % 100_000);
+    await using bed = await TestBed.open({ uid });
+    const launcher = launcherOf(bed);
+    const seen = new Set<string>();
+    for (let more = 0; more < 6; more += 1) {
+      using held = new HeldBack(launcher, 'nproc', tasksOf(uid) + more);
+      expect(held).toBeDefined();
+      seen.add(expectTyped(await bed.ended(await bed.run('exit 3')), /^EAGAIN$/));
+    }
+    expect(seen).toEqual(new Set(['failed', 'ran']));
+    await expectWell(bed);
+  },
+);
 
 async function expectWell(bed: TestBed): Promise<void> {
   const job = await bed.ended(await bed.run('echo well; exit 3'));
@@ -201,7 +224,7 @@ function fill(path: string): void {
   writeFileSync(path, '');
   const fd = openSync(path, 'a');
   try {
-    for (let size = 65_536; size >= 1; ) {
+    for (let size = 65_536; size >= 1;) {
       try {
         writeSync(fd, Buffer.alloc(size));
       } catch {

@@ -23,31 +23,39 @@ const users: readonly (readonly [string, number | undefined])[] = asRoot
   : [['an ordinary user', undefined]];
 
 describe.each(users)('on a server that runs as %s', (_, uid) => {
-  test('a thousand jobs of all kinds, and refused ones, leave nothing on the host but their records [ISO-5, RUN-6, LIM-2]', { timeout: 400_000 }, async () => {
-    await using bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), isolation: 'sandbox,host', env: { NODE_OPTIONS: TIGHT } });
-    const { capabilities } = await bed.owner.jobs.getServerInfo({});
-    const can = new Set(capabilities.filter(({ available }) => available).map(({ name }) => name));
-    const launcher = processesOf(bed.stateDir).find(({ commandLine }) => commandLine.includes('supervisor launcher'))?.pid ?? 0;
-    const look = () => tracesOf(bed.directory, bed.stateDir);
+  test(
+    'a thousand jobs of all kinds, and refused ones, leave nothing on the host but their records [ISO-5, RUN-6, LIM-2]',
+    { timeout: 400_000 },
+    async () => {
+      await using bed = await TestBed.open({
+        ...(uid === undefined ? {} : { uid }),
+        isolation: 'sandbox,host',
+        env: { NODE_OPTIONS: TIGHT },
+      });
+      const { capabilities } = await bed.owner.jobs.getServerInfo({});
+      const can = new Set(capabilities.filter(({ available }) => available).map(({ name }) => name));
+      const launcher = processesOf(bed.stateDir).find(({ commandLine }) => commandLine.includes('supervisor launcher'))?.pid ?? 0;
+      const look = () => tracesOf(bed.directory, bed.stateDir);
 
-    for (let round = 0; round < WARM_UP; round += 1) await runOfEachKind(bed, can, round);
-    const before = await settled(look);
-    const memory = { server: residentBytes(bed.server.pid), launcher: residentBytes(launcher) };
-    for (let round = WARM_UP; round < ROUNDS; round += 1) await runOfEachKind(bed, can, round);
-    const after = await settled(look);
+      for (let round = 0; round < WARM_UP; round += 1) await runOfEachKind(bed, can, round);
+      const before = await settled(look);
+      const memory = { server: residentBytes(bed.server.pid), launcher: residentBytes(launcher) };
+      for (let round = WARM_UP; round < ROUNDS; round += 1) await runOfEachKind(bed, can, round);
+      const after = await settled(look);
 
-    expect(after).toEqual(before);
-    expect({ ...after, processes: [], descriptors: 0, namespaces: [] }).toEqual({
-      ...{ mounts: [], cgroups: [], halfMade: [], sockets: [], lent: [] },
-      ...{ processes: [], descriptors: 0, namespaces: [] },
-    });
-    // 800 jobs between them: a kilobyte left of each in the launcher, or 25 in the server, would show.
-    expect(residentBytes(launcher) - memory.launcher).toBeLessThan(800 * 1024);
-    expect(residentBytes(bed.server.pid) - memory.server).toBeLessThan(800 * 25 * 1024);
-    const ofJobs = filesOf(join(bed.stateDir, 'jobs')).filter(({ kind }) => kind !== 'directory');
-    expect(ofJobs.filter(({ path }) => !/^[0-9a-f-]{36}\/(?:result|output)$/.test(path))).toEqual([]);
-    expect(readFileSync('/proc/self/mountinfo', 'latin1')).not.toContain(bed.directory);
-  });
+      expect(after).toEqual(before);
+      expect({ ...after, processes: [], descriptors: 0, namespaces: [] }).toEqual({
+        ...{ mounts: [], cgroups: [], halfMade: [], sockets: [], lent: [] },
+        ...{ processes: [], descriptors: 0, namespaces: [] },
+      });
+      // 800 jobs between them: a kilobyte left of each in the launcher, or 25 in the server, would show.
+      expect(residentBytes(launcher) - memory.launcher).toBeLessThan(800 * 1024);
+      expect(residentBytes(bed.server.pid) - memory.server).toBeLessThan(800 * 25 * 1024);
+      const ofJobs = filesOf(join(bed.stateDir, 'jobs')).filter(({ kind }) => kind !== 'directory');
+      expect(ofJobs.filter(({ path }) => !/^[0-9a-f-]{36}\/(?:result|output)$/.test(path))).toEqual([]);
+      expect(readFileSync('/proc/self/mountinfo', 'latin1')).not.toContain(bed.directory);
+    },
+  );
 });
 
 /** Twenty jobs, each of another kind, and some that are refused; resolves when all have ended as they should. */
@@ -69,8 +77,15 @@ async function runOfEachKind(bed: TestBed, can: ReadonlySet<string>, round: numb
     [EndReason.TIMED_OUT, 'trap "" TERM; sleep 1000', { limits: { wallTime: durationFromMs(150) }, ...host }],
     [EndReason.EXITED, 'yes | head -c 200000', { limits: { outputBytes: 1000n } }],
     // A workspace that is hard to remove.
-    [EndReason.EXITED, 'mkdir -p a/b/c "d e"; n=0; while [ $n -lt 60 ]; do mkdir x && cd x && echo y >y; n=$((n+1)); done; ln -s / root; chmod 0 y; chmod 0 /workspace/a'],
-    [EndReason.EXITED, 'ls / >/dev/null; cat /proc/net/dev >/dev/null', { isolation: { mode: IsolationMode.SANDBOX, network: NetworkMode.HOST } }],
+    [
+      EndReason.EXITED,
+      'mkdir -p a/b/c "d e"; n=0; while [ $n -lt 60 ]; do mkdir x && cd x && echo y >y; n=$((n+1)); done; ln -s / root; chmod 0 y; chmod 0 /workspace/a',
+    ],
+    [
+      EndReason.EXITED,
+      'ls / >/dev/null; cat /proc/net/dev >/dev/null',
+      { isolation: { mode: IsolationMode.SANDBOX, network: NetworkMode.HOST } },
+    ],
     [EndReason.EXITED, `echo ${round} >"$SHARED/written"`, { isolation: bind, env: { SHARED: bed.shared } }],
     [EndReason.EXITED, 'ulimit -n', { limits: { openFiles: 64n, fileSizeBytes: 1_000_000n }, ...host }],
     can.has('limit.memory')
@@ -107,7 +122,9 @@ async function settled(look: () => Traces): Promise<Traces> {
   await eventually(
     () => {
       traces = look();
-      return traces.processes.length === 2 && [traces.halfMade, traces.cgroups, traces.sockets, traces.lent].every((left) => left.length === 0);
+      return (
+        traces.processes.length === 2 && [traces.halfMade, traces.cgroups, traces.sockets, traces.lent].every((left) => left.length === 0)
+      );
     },
     { what: 'server and launcher alone are left', deadline: 20_000, every: 100 },
   ).catch(() => undefined);

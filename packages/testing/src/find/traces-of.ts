@@ -28,12 +28,19 @@ export function tracesOf(directory: string, stateDir: string): Traces {
   const processes = processesOf(directory);
   const seen = processes.map(({ pid }) => lookInto(pid));
   return {
-    mounts: [...linesWith('/proc/self/mountinfo', directory), ...seen.flatMap(({ mounts }) => mounts.filter((line) => line.includes(`${stateDir}/work/`)))],
+    mounts: [
+      ...linesWith('/proc/self/mountinfo', directory),
+      ...seen.flatMap(({ mounts }) => mounts.filter((line) => line.includes(`${stateDir}/work/`))),
+    ],
     cgroups: cgroupsNamed(new Set(readdirSync(join(stateDir, 'jobs')))),
     namespaces: [...new Set(seen.flatMap(({ namespaces }) => namespaces))].sort(),
-    halfMade: ['starting', 'work'].flatMap((name) => (existsSync(join(stateDir, name)) ? readdirSync(join(stateDir, name)).map((entry) => join(name, entry)) : [])),
+    halfMade: ['starting', 'work'].flatMap((name) =>
+      existsSync(join(stateDir, name)) ? readdirSync(join(stateDir, name)).map((entry) => join(name, entry)) : [],
+    ),
     sockets: linesWith('/proc/net/unix', stateDir),
-    lent: existsSync(join(stateDir, 'uids')) ? readdirSync(join(stateDir, 'uids')).filter((name) => isLocked(join(stateDir, 'uids', name))) : [],
+    lent: existsSync(join(stateDir, 'uids'))
+      ? readdirSync(join(stateDir, 'uids')).filter((name) => isLocked(join(stateDir, 'uids', name)))
+      : [],
     processes: processes.map(({ commandLine }) => commandLine).sort(),
     descriptors: seen.reduce((sum, { descriptors }) => sum + descriptors, 0),
   };
@@ -78,7 +85,9 @@ function linesWith(path: string, text: string): string[] {
 
 function cgroupsNamed(jobs: ReadonlySet<string>): string[] {
   // A cgroup that goes while it is looked for makes find(1) complain; what it found counts all the same.
-  const { stdout } = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', '????????-????-????-????-????????????'], { encoding: 'utf8' });
+  const { stdout } = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', '????????-????-????-????-????????????'], {
+    encoding: 'utf8',
+  });
   return stdout.split('\n').filter((path) => jobs.has(basename(path)));
 }
 

@@ -29,7 +29,9 @@ export class HeldBack implements Disposable {
   constructor(pid: number, limit: 'nofile' | 'nproc', soft: number) {
     this.#pid = pid;
     this.#limit = limit;
-    const [now] = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], { encoding: 'utf8' }).trim().split(/\s+/);
+    const [now] = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/);
     this.#before = now ?? 'unlimited';
     this.#set(String(soft));
   }
@@ -73,10 +75,14 @@ export class FailingCalls implements AsyncDisposable {
   /** `calls` such as `fsync,fdatasync`, `fault` such as `error=EIO:when=1`; `path`: only on this file. */
   static async of(pid: number, calls: string, fault: string, path?: string): Promise<FailingCalls> {
     const only = path === undefined ? [] : ['-P', path];
-    const strace = spawn('strace', ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', '/dev/null'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    await within(10_000, 'strace is attached', once(strace.stderr!, 'data'));
+    const strace = spawn(
+      'strace',
+      ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', '/dev/null'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    await within(10_000, 'strace is attached', once(strace.stderr, 'data'));
     return new FailingCalls(strace);
   }
 
