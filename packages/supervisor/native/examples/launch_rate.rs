@@ -1,9 +1,5 @@
-<<<<<<< HEAD
 //! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host]]]`, where the last asks
 //! for sandboxes with this network.
-=======
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run. The third word `limits` gives each job cgroups.
->>>>>>> lane-limits
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -11,29 +7,12 @@ mod harness;
 use std::process::Command;
 use std::time::Instant;
 
-<<<<<<< HEAD
 use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
-=======
-use worker_supervisor::wire::v1::{Launch, ResourceLimits};
-
-const LIMITS: ResourceLimits = ResourceLimits {
-    memory_bytes: 1 << 30,
-    processes: 100,
-    cpu_weight: 100,
-    cpu_millis: 0,
-    open_files: 1024,
-    file_size_bytes: 0,
-    io_read_bytes_per_second: 0,
-    io_write_bytes_per_second: 0,
-    best_effort: false,
-};
->>>>>>> lane-limits
 
 fn main() {
     let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
     let kind = std::env::args().nth(3).unwrap_or_default();
     let at_once: usize = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(8);
-    let limited = std::env::args().nth(3).is_some_and(|word| word == "limits");
     for _ in 0..3 {
         let begun = Instant::now();
         let mut running = std::collections::VecDeque::new();
@@ -55,7 +34,6 @@ fn main() {
         let mut sent = 0;
         while sent < jobs || !open.is_empty() {
             while sent < jobs && open.len() < at_once {
-<<<<<<< HEAD
                 let mut launch = lab.job(&["/bin/true"]);
                 launch.sandbox = match kind.as_str() {
                     "none" => Some(Sandbox { network: Network::None.into(), binds: Vec::new() }),
@@ -65,9 +43,6 @@ fn main() {
                 if launch.sandbox.is_some() && harness::is_root() {
                     launch.identity = Some(Identity { who: Some(Who::Own(true)) });
                 }
-=======
-                let launch = Launch { limits: limited.then_some(LIMITS), ..lab.job(&["/bin/true"]) };
->>>>>>> lane-limits
                 open.push_back(lab.dir.join("jobs").join(&launch.job_id));
                 lab.send(launch);
                 sent += 1;
