@@ -116,6 +116,40 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
   }
 });
 
+test.runIf(asRoot)('a hostile job on the host as root gets what there is to get, which shows what the probe can see', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'worker-hostile-'));
+  try {
+    await using host = await HostileHost.plant(directory);
+    await using bed = await TestBed.open();
+    const id = await bed.run('', {
+      argv: [
+        host.probe,
+        ...host.arguments(),
+        `server=${bed.server.pid}`,
+        `read:server-key=${bed.certificates.server.key}`,
+        `list:state=${bed.stateDir}`,
+      ],
+    });
+    expect((await bed.ended(id, 100_000)).exitCode).toBe(0);
+    const harm = HostileHost.parse((await follow(bed.owner, id)).text()).filter(({ verdict }) => verdict === 'HARM');
+    const names = harm.map(({ name }) => name);
+    expect(names.length).toBeGreaterThanOrEqual(25);
+    for (const sure of [
+      'read:server-key',
+      'list:state',
+      'process-server-signal',
+      'file-shadow',
+      'file-write-etc',
+      'privilege-setuid-0',
+      'setuid:planted',
+    ]) {
+      expect.soft(names).toContain(sure);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('the descriptions of the probe name each attempt once', () => {
   const names = ['files', 'processes', 'network', 'privileges', 'mounts', 'kernel'].flatMap((file) =>
     Array.from(

@@ -1,7 +1,9 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { within } from '../eventually.ts';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { eventually, within } from '../eventually.ts';
 
 /** A small file system of its own, in memory. The test must be root. */
 export class SmallDisk implements Disposable {
@@ -25,13 +27,25 @@ export class HeldBack implements Disposable {
   readonly #pid: number;
   readonly #limit: 'nofile' | 'nproc';
   readonly #before: string;
+  /** Whose process it is: another's may not be held by everybody who is root. */
+  readonly #owner: { uid?: number; gid?: number };
 
   constructor(pid: number, limit: 'nofile' | 'nproc', soft: number) {
     this.#pid = pid;
     this.#limit = limit;
+<<<<<<< HEAD
     const [now] = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], { encoding: 'utf8' })
       .trim()
       .split(/\s+/);
+=======
+    const { uid, gid } = statSync(`/proc/${pid}`);
+    this.#owner = uid === process.getuid?.() ? {} : { uid, gid };
+    const shown = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], {
+      encoding: 'utf8',
+      ...this.#owner,
+    });
+    const [now] = shown.trim().split(/\s+/);
+>>>>>>> lane-probe
     this.#before = now ?? 'unlimited';
     this.#set(String(soft));
   }
@@ -41,7 +55,7 @@ export class HeldBack implements Disposable {
   }
 
   #set(soft: string): void {
-    execFileSync('prlimit', ['--pid', String(this.#pid), `--${this.#limit}=${soft}:`]);
+    execFileSync('prlimit', ['--pid', String(this.#pid), `--${this.#limit}=${soft}:`], this.#owner);
   }
 }
 
@@ -67,28 +81,47 @@ export function tasksOf(uid: number): number {
 /** Lets calls of a process, and of those that it forks from now on, fail as strace(1) is told, until it is disposed of. */
 export class FailingCalls implements AsyncDisposable {
   readonly #strace: ChildProcess;
+  readonly #log: string;
 
-  private constructor(strace: ChildProcess) {
+  private constructor(strace: ChildProcess, log: string) {
     this.#strace = strace;
+    this.#log = log;
+  }
+
+  /** Resolves when so many calls have failed. */
+  async failed(count: number): Promise<void> {
+    await eventually(() => readFileSync(this.#log, 'latin1').split('(INJECTED)').length > count, { what: `${count} calls fail` });
   }
 
   /** `calls` such as `fsync,fdatasync`, `fault` such as `error=EIO:when=1`; `path`: only on this file. */
   static async of(pid: number, calls: string, fault: string, path?: string): Promise<FailingCalls> {
     const only = path === undefined ? [] : ['-P', path];
+<<<<<<< HEAD
     const strace = spawn(
       'strace',
       ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', '/dev/null'],
+=======
+    const log = join(mkdtempSync(join(tmpdir(), 'worker-strace-')), 'log');
+    const strace = spawn(
+      'strace',
+      ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', log],
+>>>>>>> lane-probe
       {
         stdio: ['ignore', 'ignore', 'pipe'],
       },
     );
     await within(10_000, 'strace is attached', once(strace.stderr, 'data'));
+<<<<<<< HEAD
     return new FailingCalls(strace);
+=======
+    return new FailingCalls(strace, log);
+>>>>>>> lane-probe
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const left = once(this.#strace, 'close');
     this.#strace.kill('SIGINT');
     await within(10_000, 'strace lets go', left);
+    rmSync(dirname(this.#log), { recursive: true });
   }
 }
