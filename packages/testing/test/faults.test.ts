@@ -68,27 +68,16 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
     const gate = bed.gate();
     const filler = join(disk.path, 'filler');
     const id = await bed.run(
-<<<<<<< HEAD
-      'head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; read _ <"$GATE"; echo after; exit 3',
-      { env: { GATE: gate.path } },
-=======
       'head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; : >"$WROTE"; read _ <"$GATE"; echo after; exit 3',
       {
         env: { GATE: gate.path, WROTE: join(directory, 'wrote') },
       },
->>>>>>> lane-probe
     );
     await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text().includes('ready'), { what: 'the job runs' });
     fill(filler);
     gate.open();
-<<<<<<< HEAD
-    await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= 3_000_000n, {
-      what: 'the full disk does not stop the draining',
-    });
-=======
     // More than a pipe holds.
     await eventually(() => existsSync(join(directory, 'wrote')), { what: 'the full disk does not stop the draining' });
->>>>>>> lane-probe
     const outcomes = new Set<string>();
     for (let tries = 0; tries < 10; tries += 1) {
       const other = await bed.run('exit 3').catch((error: unknown) => {
@@ -156,18 +145,12 @@ describe.runIf(hasStrace)('on a disk that fails (needs strace)', () => {
   test('output that a disk refuses for a while becomes gaps of exact length [OUT-7]', async () => {
     await using bed = await TestBed.open();
     const gate = bed.gate();
-<<<<<<< HEAD
-    const id = await bed.run(
-      'echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; sleep 0.05; done; read _ <"$GATE"; echo kept; exit 3',
-      { env: { GATE: gate.path } },
-=======
     const wrote = bed.path('wrote');
     const id = await bed.run(
       'echo $$; read _ <"$GATE"; for n in 1 2 3; do echo lost $n; done; : >"$WROTE"; read _ <"$GATE"; echo kept; exit 3',
       {
         env: { GATE: gate.path, WROTE: wrote },
       },
->>>>>>> lane-probe
     );
     const program = await eventually(async () => Number((await follow(bed.owner, id, { noFollow: true })).text()), {
       what: 'the job runs',
@@ -181,14 +164,8 @@ describe.runIf(hasStrace)('on a disk that fails (needs strace)', () => {
       );
       expect(failing).toBeDefined();
       gate.open();
-<<<<<<< HEAD
-      await eventually(async () => (await bed.owner.jobs.getJob({ id })).job!.outputBytes >= BigInt(String(program).length + 1 + 21), {
-        what: 'it is drained all the same',
-      });
-=======
       await eventually(() => existsSync(wrote), { what: 'it has written' });
       await failing.failed(1);
->>>>>>> lane-probe
     }
     gate.open();
     const job = await bed.ended(id);

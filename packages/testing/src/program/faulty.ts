@@ -33,11 +33,6 @@ export class HeldBack implements Disposable {
   constructor(pid: number, limit: 'nofile' | 'nproc', soft: number) {
     this.#pid = pid;
     this.#limit = limit;
-<<<<<<< HEAD
-    const [now] = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], { encoding: 'utf8' })
-      .trim()
-      .split(/\s+/);
-=======
     const { uid, gid } = statSync(`/proc/${pid}`);
     this.#owner = uid === process.getuid?.() ? {} : { uid, gid };
     const shown = execFileSync('prlimit', ['--pid', String(pid), `--${limit}`, '--noheadings', '--output', 'SOFT'], {
@@ -45,7 +40,6 @@ export class HeldBack implements Disposable {
       ...this.#owner,
     });
     const [now] = shown.trim().split(/\s+/);
->>>>>>> lane-probe
     this.#before = now ?? 'unlimited';
     this.#set(String(soft));
   }
@@ -96,26 +90,16 @@ export class FailingCalls implements AsyncDisposable {
   /** `calls` such as `fsync,fdatasync`, `fault` such as `error=EIO:when=1`; `path`: only on this file. */
   static async of(pid: number, calls: string, fault: string, path?: string): Promise<FailingCalls> {
     const only = path === undefined ? [] : ['-P', path];
-<<<<<<< HEAD
-    const strace = spawn(
-      'strace',
-      ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', '/dev/null'],
-=======
     const log = join(mkdtempSync(join(tmpdir(), 'worker-strace-')), 'log');
     const strace = spawn(
       'strace',
       ['-f', '-p', String(pid), ...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`, '-o', log],
->>>>>>> lane-probe
       {
         stdio: ['ignore', 'ignore', 'pipe'],
       },
     );
     await within(10_000, 'strace is attached', once(strace.stderr, 'data'));
-<<<<<<< HEAD
-    return new FailingCalls(strace);
-=======
     return new FailingCalls(strace, log);
->>>>>>> lane-probe
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
