@@ -52,6 +52,10 @@ test: build ## Every test that needs no system package; the last line sums them
 test-vm: build ## What needs a kernel of its own, in virtual machines: cgroup v2, reboot, power loss, the clock; on Debian, installs qemu when run as root
 	@packages/vm/prepare/prepare.sh && tools/run-tests.sh vm-test
 
+.PHONY: fuzz
+fuzz: build ## Fuzz all that is read from others for TIME=10m; INPUT=file runs what broke once more
+	@tools/fuzz.sh
+
 .PHONY: check
 check: build ## Format, lint, types, boundaries, contracts, protocol, generated code, unused code
 	@tools/check.sh
@@ -65,6 +69,7 @@ format: $(INSTALLED) ## Put every file in its format
 	prettier --write --log-level warn .
 	buf format -w
 	cargo fmt --manifest-path packages/supervisor/native/Cargo.toml
+	cargo fmt --manifest-path packages/supervisor/native/fuzz/Cargo.toml
 
 .PHONY: gen
 gen: $(INSTALLED) ## Generate the code of proto/ anew
@@ -72,4 +77,4 @@ gen: $(INSTALLED) ## Generate the code of proto/ anew
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf packages/*/dist packages/vm/cache packages/supervisor/native/target packages/supervisor/native/codegen/target .nx test-results
+	rm -rf packages/*/dist packages/vm/cache packages/supervisor/native/target packages/supervisor/native/codegen/target packages/supervisor/native/fuzz/target .fuzz/target .nx test-results

@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@worker/source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['../../tools/property-tests.ts'],
     globalSetup: ['test/bed/build.ts'],
     // Each starts a server and a process a call.
     testTimeout: 60_000,

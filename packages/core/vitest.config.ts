@@ -4,5 +4,10 @@ export default defineConfig({
   resolve: { conditions: ['@worker/source'] },
   ssr: { resolve: { conditions: ['@worker/source'] } },
   // Tests start real processes; on a busy machine that takes its time. What has a bound of its own asserts it.
-  test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['../../tools/property-tests.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
 });

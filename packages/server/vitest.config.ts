@@ -4,5 +4,10 @@ export default defineConfig({
   resolve: { conditions: ['@worker/source'] },
   ssr: { resolve: { conditions: ['@worker/source'] } },
   // Every wait in a test has a deadline of its own that names it; these are the net under them, for machines under load.
-  test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['../../tools/property-tests.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
 });

@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@worker/source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['../../tools/property-tests.ts'],
     // Kills are timed and idleness is measured: one file at a time has the machine to itself.
     fileParallelism: false,
     testTimeout: 60_000,

@@ -30,7 +30,7 @@ test('status tells what a job is and what became of it, for people and for progr
   const id = await submit('--label', 'team=web', '--timeout', '1h', '--', 'sh', '-c', 'exit 3');
   await cli.worker('wait', id);
   expect(await out('status', id)).toMatch(
-    /^id: +\S+\ncommand: +sh -c 'exit 3'\nowner: +owner@example\.com\nstate: +completed\nended by: +exit code 3\nlabels: +team=web\n[^]*time limit: +1h\n/,
+    /^id: +\S+\ncommand: +sh -c 'exit 3'\nowner: +owner@example\.com\nstate: +completed\nended by: +exit code 3\nlabels: +team=web\n[^]*isolation: +sandbox, no network\nlimits: +time 1h[,\n]/,
   );
   expect(JSON.parse(await out('status', '-o', 'json', id))).toMatchObject({
     id,
@@ -65,11 +65,12 @@ test('list is newest first, filtered, limited, and complete over its pages with 
       .join(''),
   );
   expect(await out('list', '-q', '--label', 'set=five', '--label', 'n=3')).toBe(`${ids[1]}\n`);
-  expect(await out('list', '-q', '--label', 'set=five', '--state', 'running')).toBe('');
+  expect(await out('list', '-q', '--label', 'set=five', '--state', 'running,queued')).toBe('');
+  expect((await out('list', '-q', '--label', 'set=five', '--state', 'running,completed')).split('\n')).toHaveLength(6);
   const lines = (await out('list', '-o', 'ndjson', '--label', 'set=five')).trim().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(ids);
   const table = (await out('list', '--label', 'set=five')).split('\n');
-  expect(table[0]).toMatch(/^ID +STATE +ENDED BY +SUBMITTED +TOOK +COMMAND$/);
+  expect(table[0]).toMatch(/^ID +STATE +ENDED BY +ISOLATION +SUBMITTED +TOOK +COMMAND$/);
   expect(table).toHaveLength(7);
 });
 
@@ -82,7 +83,16 @@ test('a list that is cut says so, and how to see the rest', async () => {
 
 test('logs without --follow prints what there is and does not wait for the end', async () => {
   const gate = cli.bed.gate();
-  const id = await submit('--env', `GATE=${gate.path}`, '--', 'sh', '-c', 'echo before; read _ <"$GATE"; echo after');
+  const id = await submit(
+    '--isolation',
+    'host',
+    '--env',
+    `GATE=${gate.path}`,
+    '--',
+    'sh',
+    '-c',
+    'echo before; read _ <"$GATE"; echo after',
+  );
   await using live = cli.start('logs', '-f', id);
   await live.wrote('before\n');
   expect(await out('logs', id)).toBe('before\n');
@@ -95,6 +105,8 @@ test('logs --follow comes live: a line is there while the job still runs [OUT-2]
   const gate = cli.bed.gate();
   await using running = cli.start(
     'run',
+    '--isolation',
+    'host',
     '--env',
     `GATE=${gate.path}`,
     '--',
@@ -189,7 +201,7 @@ test('signal reaches the job, which is not stopped by it', async () => {
 
 test('wait is woken by the end of the job', async () => {
   const gate = cli.bed.gate();
-  const id = await submit('--env', `GATE=${gate.path}`, '--', 'sh', '-c', 'read _ <"$GATE"; exit 8');
+  const id = await submit('--isolation', 'host', '--env', `GATE=${gate.path}`, '--', 'sh', '-c', 'read _ <"$GATE"; exit 8');
   await using wait = cli.start('wait', id);
   gate.open();
   expect(await within(10_000, 'wait ends', wait.ended())).toMatchObject({
@@ -204,7 +216,20 @@ test('info tells who the caller is and what the server enforces', async () => {
   expect(JSON.parse(await out('info', '-o', 'json'))).toMatchObject({
     principal: 'owner@example.com',
     methods: expect.arrayContaining(['worker.v1.JobService/SubmitJob']) as string[],
+    isolationModes: ['ISOLATION_MODE_SANDBOX', 'ISOLATION_MODE_HOST'],
   });
+  const text = await out('info');
+  expect(text).toMatch(
+    /\nisolation: +sandbox unless it asks for host\na sandbox has: +no network unless it asks for the host's network\nand may bind: +\S+shared \(read and write\)\n/,
+  );
+  const lacking = text.match(/^(\S+) +no +/gm)?.length ?? 0;
+  // A cure for each thing that is missing, under the table.
+  expect(
+    text
+      .split(/^MISSING.*\n/m)[1]
+      ?.trimEnd()
+      .split('\n').length ?? 0,
+  ).toBe(lacking);
 });
 
 test('a foreign job is not there, on every command that takes an id [WHO-4]', async () => {
@@ -228,10 +253,12 @@ test('a foreign job is not there, on every command that takes an id [WHO-4]', as
 });
 
 test('help and version need no server, and go to stdout', async () => {
-  for (const args of [['--help'], ['help'], ['-h'], []]) expect(await out(...args)).toContain('COMMANDS');
+  for (const args of [['--help'], ['help'], ['-h'], []]) expect(await out(...args)).toMatch(/worker -k ID[^]*Exit codes: [^]*COMMANDS/);
   for (const args of [
     ['help', 'run'],
     ['run', '--help'],
+    ['run', '-h'],
+    ['submit', '-h'],
   ])
     expect(await out(...args)).toContain('PROGRAM [ARGUMENT]...');
   for (const args of [['version'], ['--version'], ['-v']]) expect(await out(...args)).toMatch(/^worker \d+\.\d+\.\d+\n$/);

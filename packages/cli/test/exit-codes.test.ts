@@ -39,7 +39,7 @@ test('a directory that is not there is told apart from a program that is not [CL
   const { code, stderr } = await cli.worker('run', '--cwd', '/no/such/directory', '--', 'true');
   expect(code).toBe(125);
   expect(stderr).toMatch(
-    /^error: job \S+ could not be started: chdir of "\/no\/such\/directory" failed: ENOENT \(2\)\nnext: give a --cwd that exists.*\n$/,
+    /^error: job \S+ could not be started: chdir of "\/no\/such\/directory" failed: ENOENT \(2\)\nnext: give a --cwd that the sandbox has: .*\n$/,
   );
 });
 
@@ -47,7 +47,7 @@ test('a file without the execute bit is told with the command that mends it [CLI
   const file = cli.bed.path('plain-file');
   writeFileSync(file, '#!/bin/sh\n');
   chmodSync(file, 0o644);
-  const { code, stderr } = await cli.worker('run', '--', file);
+  const { code, stderr } = await cli.worker('run', '--bind', cli.bed.shared, '--', file);
   expect(code).toBe(125);
   expect(stderr).toMatch(/EACCES[^]*next: it has to be a file, [^\n]*chmod \+x/);
 });

@@ -46,7 +46,7 @@ test('8 MiB of random bytes come out with the digest they went in with, live and
   await run('dd', ['if=/dev/urandom', `of=${file}`, 'bs=1M', 'count=8']);
   const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex');
   const expected = digest(readFileSync(file));
-  expect(digest((await cli.worker('run', '--', 'cat', file)).stdout)).toBe(expected);
+  expect(digest((await cli.worker('run', '--bind', cli.bed.shared, '--', 'cat', file)).stdout)).toBe(expected);
   const [id = ''] = (await cli.worker('list', '-q', '--limit', '1')).stdout.toString().split('\n');
   expect(digest((await cli.worker('logs', id)).stdout)).toBe(expected);
   expect(digest((await cli.worker('-l', id)).stdout)).toBe(expected);

@@ -6,8 +6,28 @@ export { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from './wo
 export { type ConnectFailure } from './connect/connect-failure.ts';
 export { type CredentialOptions, type Pem } from './connect/credentials.ts';
 export { type CallOptions } from './call/call-options.ts';
-export { type ListOptions, type StopOptions, type SubmitOptions, type WaitOptions } from './request-options.ts';
-export { type EndReason, type Job, type JobLimits, type JobState, type JobUsage, type StartFailure } from './job/job.ts';
+export {
+  type BindOptions,
+  type IsolationOptions,
+  type ListOptions,
+  type StopOptions,
+  type SubmitOptions,
+  type WaitOptions,
+} from './request-options.ts';
+export {
+  type Bind,
+  type EndReason,
+  type IsolationMode,
+  type Job,
+  type JobIsolation,
+  type JobLimits,
+  type JobState,
+  type JobUsage,
+  type LimitName,
+  type NetworkMode,
+  type ResourceLimits,
+  type StartFailure,
+} from './job/job.ts';
 export {
   type FollowOptions,
   type GapReason,

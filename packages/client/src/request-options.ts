@@ -1,24 +1,40 @@
 import type { CallOptions } from './call/call-options.ts';
-import type { JobState } from './job/job.ts';
+import type { IsolationMode, JobLimits, JobState, NetworkMode } from './job/job.ts';
+import type { ServerInfo } from './server-info.ts';
 
 export interface SubmitOptions extends CallOptions {
   /** The program and its arguments, passed on exactly. */
   readonly argv: readonly string[];
   /** Variables beside a small base (PATH, HOME, USER, LANG, WORKER_JOB_ID, WORKER_ATTEMPT). The server's own environment is never passed on. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Absolute; default: the home directory of the user the job runs as, or `/`. */
+  /** Absolute; default: `/workspace` in a sandbox, else the home directory of the user the job runs as, or `/`. */
   readonly cwd?: string;
-  readonly limits?: {
-    /** From the start of the program; default: no limit. */
-    readonly wallTimeMs?: number;
-    /** Bytes of output kept, both streams together; default: the server's. */
-    readonly outputBytes?: number;
-    /** At `outputBytes`; default `truncate`. */
-    readonly outputAction?: 'truncate' | 'stop';
-  };
+  /** Each at most the server's ceiling, which is also the default; `cpuWeight` is 100 by default, `outputAction` `truncate`. */
+  readonly limits?: Partial<JobLimits>;
+  readonly isolation?: IsolationOptions;
   readonly labels?: Readonly<Record<string, string>>;
   /** Makes the call safe to repeat: the same owner and id give the same job, never a second run. At most 128 printable ASCII characters. */
   readonly requestId?: string;
+}
+
+/** How far a job is to be kept from its host. What may be asked for is in {@link ServerInfo}. */
+export interface IsolationOptions {
+  /** Default: the server's. */
+  readonly mode?: IsolationMode;
+  /** Of a sandbox; default: the server's. */
+  readonly network?: NetworkMode;
+  /** Paths of the host that a sandbox sees; at most 64. */
+  readonly binds?: readonly BindOptions[];
+}
+
+/** A path of the host for a sandbox. */
+export interface BindOptions {
+  /** A path that the server lets jobs bind, or one below it: absolute, without `..`. */
+  readonly source: string;
+  /** Where it appears: absolute, without `..`; default: as `source`. */
+  readonly target?: string;
+  /** Only where the server lets it; default false. */
+  readonly writable?: boolean;
 }
 
 export interface ListOptions extends CallOptions {

@@ -1,6 +1,6 @@
 import { createClient, type Client } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { JobService, OutputLimitAction, WorkerService } from '@worker/protocol';
+import { JobService, WorkerService } from '@worker/protocol';
 import type { CallOptions } from './call/call-options.ts';
 import { checkInteger, checkMilliseconds, checkTexts } from './call/check-options.ts';
 import { errorFromRpc } from './call/error-from-rpc.ts';
@@ -11,7 +11,9 @@ import { loadCredentials, type CredentialOptions } from './connect/credentials.t
 import { followOutput } from './follow/follow-output.ts';
 import type { FollowOptions, OutputEvent } from './follow/output-event.ts';
 import { jobFromMessage, wireStateOf } from './job/job-from-message.ts';
+import { isolationMessage } from './job/isolation.ts';
 import type { Job } from './job/job.ts';
+import { limitsMessage } from './job/limits.ts';
 import type { ListOptions, StopOptions, SubmitOptions, WaitOptions } from './request-options.ts';
 import { serverInfoFromMessage, type ServerInfo } from './server-info.ts';
 
@@ -79,22 +81,16 @@ export class WorkerClient implements AsyncDisposable {
 
   /** Resolves when the submission is durable; never waits for the program to start. Errors: `invalid-argument`, `already-exists`. */
   async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
-    const { argv, env = {}, cwd = '', limits, labels = {}, requestId = '' } = options;
+    const { argv, env = {}, cwd = '', limits, isolation, labels = {}, requestId = '' } = options;
     checkTexts(argv, 'argv');
-    checkMilliseconds(limits?.wallTimeMs, 'limits.wallTimeMs');
-    checkInteger(limits?.outputBytes, 'limits.outputBytes');
-    const wallTime = limits?.wallTimeMs === undefined ? {} : { wallTime: durationOf(limits.wallTimeMs) };
     const request = {
       argv: [...argv],
       env: { ...env },
       cwd,
       labels: { ...labels },
       requestId,
-      limits: {
-        ...wallTime,
-        outputBytes: BigInt(limits?.outputBytes ?? 0),
-        outputAction: limits?.outputAction === 'stop' ? OutputLimitAction.STOP : OutputLimitAction.TRUNCATE,
-      },
+      limits: limitsMessage(limits),
+      ...(isolation === undefined ? {} : { isolation: isolationMessage(isolation) }),
     };
     const { job, existing } = await this.#unary(options, (call) => this.#jobs.submitJob(request, call));
     return { job: jobFromMessage(job), existing };

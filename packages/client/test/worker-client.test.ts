@@ -285,7 +285,7 @@ test('closing ends open calls and every later one, and is safe to repeat', async
 
 test('a server that dies cuts the stream, which never looks like an end; the client finds the next one by itself [OUT-3] [RUN-1]', async () => {
   const gate = bed.bed.gate();
-  const id = await bed.run(owner, 'echo before; read _ <"$GATE"; echo after', { GATE: gate.path });
+  const id = await bed.run(owner, 'echo before; read _ <"$GATE"; echo after', { env: { GATE: gate.path }, isolation: { mode: 'host' } });
   let reached = 0;
   const begun = Promise.withResolvers<undefined>();
   const following = (async () => {

@@ -1,4 +1,4 @@
-import { openJobRunner, type JobRunner } from '@worker/core';
+import { openJobRunner, type JobRunner, type JobRunnerOptions } from '@worker/core';
 import { Policy, type RolesOf } from './authorize/policy.ts';
 import { serverStopping } from './fail/from-core.ts';
 import { blameRequest } from './fail/blame-request.ts';
@@ -20,6 +20,9 @@ import { admittedKey, runOn } from './rpc/run-call.ts';
 import type { Host } from './rpc/call.ts';
 import { canonicalMethod } from './rpc/worker-service-paths.ts';
 
+/** What jobs may ask for, whom they run as and what they are given: as core has it. */
+export type JobOptions = Omit<JobRunnerOptions, 'stateDir' | 'log'>;
+
 export interface StartServerOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;
@@ -29,10 +32,8 @@ export interface StartServerOptions {
   readonly stateDir: string;
   /** The CA that client certificates must be signed by, and the server's own certificate and key; PEM. */
   readonly identity: ServerIdentity;
-  /** Bytes of output kept of a job that asks for no limit; default 4 GiB. */
-  readonly defaultOutputBytes?: number;
-  /** The `worker-supervisor` binary; default: found by core. */
-  readonly supervisorPath?: string;
+  /** Default: sandboxed jobs without the host's network; see {@link JobOptions}. */
+  readonly jobs?: JobOptions;
   /** Default: everyone is an owner. */
   readonly rolesOf?: RolesOf;
   /** Where they differ from {@link defaultLimits}. */
@@ -58,36 +59,26 @@ export interface RunningServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const defaultOutputBytes = 4 * 1024 ** 3;
-
 /** Starts the server; resolves when it accepts connections. Errors: those of `openJobRunner`, of the certificates, of listening. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const log = limitWarnings(options.log ?? (() => undefined));
-  const outputBytes = options.defaultOutputBytes ?? defaultOutputBytes;
   const runner = await openJobRunner({
+    ...options.jobs,
     stateDir: options.stateDir,
-    defaultOutputBytes: outputBytes,
     log: ({ level, message, jobId, error }) => {
       log({ level, message, ...(jobId === undefined ? {} : { jobId }), ...(error === undefined ? {} : { error }) });
     },
-    ...(options.supervisorPath === undefined ? {} : { supervisorPath: options.supervisorPath }),
   });
   try {
-    return await serve(runner, options, limits, outputBytes, log);
+    return await serve(runner, options, limits, log);
   } catch (error) {
     await runner.close();
     throw error;
   }
 }
 
-async function serve(
-  runner: JobRunner,
-  options: StartServerOptions,
-  limits: ListenLimits,
-  outputBytes: number,
-  log: Log,
-): Promise<RunningServer> {
+async function serve(runner: JobRunner, options: StartServerOptions, limits: ListenLimits, log: Log): Promise<RunningServer> {
   const policy = new Policy(options.rolesOf ?? (() => ['owner']));
   const hosts = new HostAddresses(options.resolve);
   const connections = new OpenConnections(limits, new HeldBytes(limits.maxHeldBytes), log);
@@ -97,7 +88,6 @@ async function serve(
     runner,
     policy,
     startedAt: new Date(),
-    defaultLimits: { wallTimeMs: 0, outputBytes, outputAction: 'truncate' },
     maxMessageBytes: limits.readMaxBytes,
   };
   const onRequest = createDispatcher({

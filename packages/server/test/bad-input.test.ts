@@ -1,7 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
+  IsolationMode,
   JobState,
   ListJobsRequestSchema,
+  NetworkMode,
   OutputLimitAction,
   StopJobRequestSchema,
   Stream,
@@ -36,6 +38,40 @@ const submissions: [string, Submission, string][] = [
   ['negative output', { argv: ['true'], limits: { outputBytes: -1n } }, 'limits.output_bytes'],
   ['more output than can be counted', { argv: ['true'], limits: { outputBytes: 2n ** 62n } }, 'limits.output_bytes'],
   ['an unknown action', { argv: ['true'], limits: { outputAction: 9 as OutputLimitAction } }, 'limits.output_action'],
+  ['negative memory', { argv: ['true'], limits: { memoryBytes: -1n } }, 'limits.memory_bytes'],
+  ['less memory than a program takes', { argv: ['true'], limits: { memoryBytes: 1023n } }, 'limits.memory_bytes'],
+  ['more memory than the host has', { argv: ['true'], limits: { memoryBytes: 2n ** 50n } }, 'limits.memory_bytes'],
+  ['more processes than can be counted', { argv: ['true'], limits: { processes: 2n ** 62n } }, 'limits.processes'],
+  ['no share of the CPU', { argv: ['true'], limits: { cpuWeight: -1 } }, 'limits.cpu_weight'],
+  ['too large a share of the CPU', { argv: ['true'], limits: { cpuWeight: 10_001 } }, 'limits.cpu_weight'],
+  ['a thousandth of a processor', { argv: ['true'], limits: { cpuMillis: 1 } }, 'limits.cpu_millis'],
+  ['too few open files to start with', { argv: ['true'], limits: { openFiles: 3n } }, 'limits.open_files'],
+  ['a negative file size', { argv: ['true'], limits: { fileSizeBytes: -1n } }, 'limits.file_size_bytes'],
+  ['a trickle of reading', { argv: ['true'], limits: { ioReadBytesPerSecond: 1n } }, 'limits.io_read_bytes_per_second'],
+  ['a trickle of writing', { argv: ['true'], limits: { ioWriteBytesPerSecond: 1n } }, 'limits.io_write_bytes_per_second'],
+  ['an isolation of the future', { argv: ['true'], isolation: { mode: 9 as IsolationMode } }, 'isolation.mode'],
+  ['a network of the future', { argv: ['true'], isolation: { network: 9 as NetworkMode } }, 'isolation.network'],
+  ['a host job without its network', { argv: ['true'], isolation: { mode: 2, network: 1 } }, 'isolation.network'],
+  ['a host job with binds', { argv: ['true'], isolation: { mode: 2, binds: [{ source: '/usr' }] } }, 'isolation.binds'],
+  ['a path that policy does not name', { argv: ['true'], isolation: { binds: [{ source: '/etc' }] } }, 'isolation.binds[0].source'],
+  ['a relative path', { argv: ['true'], isolation: { binds: [{ source: 'etc' }] } }, 'isolation.binds[0].source'],
+  ['a path that climbs', { argv: ['true'], isolation: { binds: [{ source: '/usr/share/../../etc' }] } }, 'isolation.binds[0].source'],
+  [
+    'writing where policy lets nobody',
+    { argv: ['true'], isolation: { binds: [{ source: '/usr/share', writable: true }] } },
+    'isolation.binds[0].writable',
+  ],
+  ['a relative target', { argv: ['true'], isolation: { binds: [{ source: '/usr/share', target: 'x' }] } }, 'isolation.binds[0].target'],
+  [
+    'a target over what the sandbox has',
+    { argv: ['true'], isolation: { binds: [{ source: '/usr/share', target: '/proc' }] } },
+    'isolation.binds[0].target',
+  ],
+  [
+    '65 binds',
+    { argv: ['true'], isolation: { binds: Array.from({ length: 65 }, (_, index) => ({ source: '/usr/share', target: `/b${index}` })) } },
+    'isolation.binds',
+  ],
   ['a label key of other characters', { argv: ['true'], labels: { 'a b': 'x' } }, 'labels.a b'],
   ['a label value that is too long', { argv: ['true'], labels: { a: 'x'.repeat(256) } }, 'labels.a'],
   [
@@ -52,7 +88,7 @@ let client: Connected;
 let id: string;
 
 beforeAll(async () => {
-  bed = await Bed.open();
+  bed = await Bed.open({ jobs: { isolation: { modes: ['sandbox', 'host'], binds: [{ source: '/usr/share' }] } } });
   client = bed.connect();
   id = await submit(client, 'sleep', '600');
 });

@@ -9,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { JobService } from '@worker/protocol';
 import { eventually, Pki, processesOf, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { jobFlags } from '../src/command/job-flags.ts';
 import { refusalOf } from './bed/jobs.ts';
 import { Program } from './bed/program.ts';
 
@@ -112,7 +113,7 @@ describe('a server that cannot start says why in one line, exits 1, and leaves n
 
   it('another server has the state directory [RUN-1]', async () => {
     await start(flags()).ready();
-    expect(await complaint(flags())).toEqual({ code: 1, line: expect.stringMatching(/state directory .* cannot be used/) as string });
+    expect(await complaint(flags())).toEqual({ code: 1, line: expect.stringMatching(/cannot be run with the state directory /) as string });
   });
 
   it('others may enter the state directory [CLI-7]', async () => {
@@ -129,11 +130,21 @@ describe('the command line', () => {
     expect(program.stdout).toBe('');
   });
 
+  it.each([
+    ['a bind over the state directory', (state: string) => ['--bind', state], /--bind must not hold the state directory/],
+    ['a user that does not exist, or any without root', () => ['--run-as', 'no-such-user'], /--run-as must /],
+    ['less memory than any job can have', () => ['--max-memory', '1kB'], /--max-memory must /],
+  ])('%s is a mistake in the command line, told with its flag [CLI-7] [ISO-6]', async (_, args, expected) => {
+    const program = start([...flags(), ...args(join(directory, 'state'))]);
+    expect((await within(20_000, 'the server gives up', program.exited)).code).toBe(2);
+    expect(program.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([expect.stringMatching(expected)]);
+  });
+
   it('--help and --version answer on stdout', async () => {
     const [help, version] = [start(['--help']), start(['--version'])];
     expect((await help.exited).code).toBe(0);
-    for (const flag of ['--listen', '--state-dir', '--ca', '--cert', '--key', '--default-output-bytes', '--stop-jobs-on-exit'])
-      expect(help.stdout).toContain(flag);
+    const own = ['listen', 'state-dir', 'ca', 'cert', 'key', 'default-output-bytes', 'stop-jobs-on-exit'];
+    for (const flag of [...own, ...Object.keys(jobFlags)]) expect(help.stdout).toContain(`  --${flag} `);
     expect(await version.exited.then(() => version.stdout)).toBe('0.1.0\n');
   });
 

@@ -1,8 +1,10 @@
-import type { Job, StartFailure } from '@worker/client';
+import type { Job } from '@worker/client';
 import { CliError } from '../fail/cli-error.ts';
 import { formatDuration } from '../parse/duration.ts';
 import { formatSize } from '../parse/size.ts';
 import { endText } from '../print/job-text.ts';
+import { limitText } from '../print/limits-text.ts';
+import { cureOfFailure } from './cure-of-failure.ts';
 
 /** Errors: CliError for a job that never ran, or whose end is not known. */
 export function assertRan(job: Job): void {
@@ -24,6 +26,8 @@ export function describeEnd(job: Job): string | undefined {
       return `job ${job.id} was stopped: its time of ${formatDuration(job.limits.wallTimeMs ?? 0)} was up`;
     case 'output-limit':
       return `job ${job.id} was stopped: it wrote more than ${formatSize(job.limits.outputBytes)}`;
+    case 'out-of-memory':
+      return `job ${job.id} was stopped: out of memory${job.limits.memoryBytes === undefined ? '' : `, its limit was ${formatSize(job.limits.memoryBytes)}`}`;
     case 'stop-requested':
     case 'cancelled':
     case 'shutdown':
@@ -34,41 +38,16 @@ export function describeEnd(job: Job): string | undefined {
   }
 }
 
-function startFailed({ id, failure }: Job): CliError {
+/** One line on limits that were asked for and not enforced; undefined as a rule. */
+export function describeUnenforced(job: Job): string | undefined {
+  return job.unenforced.length === 0 ? undefined : `job ${job.id}: the host did not enforce ${job.unenforced.map(limitText).join(', ')}`;
+}
+
+function startFailed({ id, failure, isolation }: Job): CliError {
   const what =
     failure === undefined
       ? 'no reason was given'
       : `${failure.stage} of "${failure.subject}" failed: ${failure.errnoName || 'no errno'} (${failure.errno})`;
-  return new CliError(`job ${id} could not be started: ${what}`, failure === undefined ? 'see the log of the server' : cureOf(failure));
-}
-
-function cureOf({ stage, errnoName }: StartFailure): string {
-  if (stage === 'chdir') {
-    return errnoName === 'EACCES'
-      ? "let the job's user enter the directory, or give another --cwd"
-      : 'give a --cwd that exists on the server and is a directory';
-  }
-  switch (errnoName) {
-    case 'ENOENT':
-      return "check the spelling, or give the full path: it is looked for in the job's PATH on the server; a script's interpreter (#!) has to exist too";
-    case 'EACCES':
-      return "it has to be a file, not a directory, that the job's user may execute (chmod +x), in directories that it may pass";
-    case 'ENOEXEC':
-      return 'it is no program and has no #! line: run it by its interpreter, such as sh FILE';
-    case 'ENOTDIR':
-      return 'a part of the path is not a directory';
-    case 'EISDIR':
-      return 'it is a directory: give the program in it';
-    case 'E2BIG':
-      return 'shorten the arguments or the environment';
-    case 'ENOSPC':
-      return 'the disk of the server is full: its operator has to make room';
-    case 'EAGAIN':
-    case 'ENOMEM':
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'the server is short of processes, memory or files: try again later';
-    default:
-      return 'the log of the server may say more';
-  }
+  const cure = failure === undefined ? 'see the log of the server' : cureOfFailure(failure, isolation?.mode === 'sandbox');
+  return new CliError(`job ${id} could not be started: ${what}`, cure);
 }

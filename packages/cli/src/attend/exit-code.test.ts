@@ -12,6 +12,7 @@ const base: Job = {
   ended: true,
   reason: 'exited',
   createdAt: new Date(0),
+  unenforced: [],
   outputBytes: 0,
 };
 
@@ -26,6 +27,8 @@ test.each<[string, Partial<Job>, number]>([
   ['a stop by SIGTERM', { state: 'stopped', reason: 'stop-requested', exitSignal: 'SIGTERM' }, 143],
   ['a stop by SIGKILL', { state: 'stopped', reason: 'stop-requested', exitSignal: 'SIGKILL' }, 137],
   ['a time that was up', { state: 'stopped', reason: 'timed-out', exitSignal: 'SIGKILL' }, 124],
+  ['memory that was used up', { state: 'stopped', reason: 'out-of-memory', exitSignal: 'SIGKILL' }, 137],
+  ['memory that was used up by a child of a program that then succeeded', { state: 'stopped', reason: 'out-of-memory', exitCode: 0 }, 143],
   ['a stop before the start', { state: 'stopped', reason: 'cancelled' }, 143],
   ['a program that could not be started', { state: 'failed', reason: 'start-failed' }, 125],
   ['a lost job', { state: 'lost', reason: 'lost' }, 125],

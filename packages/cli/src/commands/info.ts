@@ -1,6 +1,7 @@
 import type { ServerInfo } from '@worker/client';
 import { formatSize } from '../parse/size.ts';
 import { jsonText, protoJson } from '../print/json.ts';
+import { bindText, limitsText, networkText } from '../print/limits-text.ts';
 import { oneLine } from '../print/neutralise.ts';
 import { properties, table } from '../print/table.ts';
 import { formatFlags, WorkerCommand } from '../worker-command.ts';
@@ -21,14 +22,26 @@ export default class Info extends WorkerCommand {
 
 function text(info: ServerInfo): string {
   const { outputBytes, outputAction } = info.defaultLimits;
+  const [mode, ...otherModes] = info.isolationModes;
+  const [network, ...otherNetworks] = info.networkModes.map(networkText);
   const head = properties([
     ['server', oneLine(info.version)],
     ['up since', info.startedAt.toISOString()],
     ['you are', oneLine(info.principal)],
     ['you may call', info.methods.map((method) => oneLine(method.slice(method.lastIndexOf('/') + 1))).join(', ')],
+    ['isolation', mode && withOthers(mode, otherModes)],
+    ['a sandbox has', network && withOthers(network, otherNetworks)],
+    ['and may bind', info.binds.map(bindText).join(', ')],
+    ['a job may use', limitsText(info.maxLimits) || 'what the host has'],
     ['output kept', `${formatSize(outputBytes)} a job unless it asks otherwise (${outputAction})`],
     ['largest message', formatSize(info.maxMessageBytes)],
   ]);
   const rows = info.capabilities.map(({ name, available, detail }) => [oneLine(name), available ? 'yes' : 'no', oneLine(detail)]);
-  return `${head}\n${table(['CAPABILITY', 'ENFORCED', 'HOW'], rows)}`;
+  const cures = info.capabilities.filter(({ cure }) => cure !== '').map(({ name, cure }) => [oneLine(name), oneLine(cure)]);
+  const missing = cures.length === 0 ? '' : `\n${table(['MISSING', 'WHAT GIVES IT'], cures)}`;
+  return `${head}\n${table(['CAPABILITY', 'ENFORCED', 'HOW'], rows)}${missing}`;
+}
+
+function withOthers(first: string, others: readonly string[]): string {
+  return others.length === 0 ? `${first}, nothing else` : `${first} unless it asks for ${others.join(', ')}`;
 }

@@ -28,6 +28,7 @@ export default class List extends WorkerCommand {
     }),
     limit: count({ defaultHelp: async () => String(DEFAULT_LIMIT), summary: `At most so many. Default: ${DEFAULT_LIMIT}` }),
     state: Flags.option({
+      delimiter: ',',
       multiple: true,
       multipleNonGreedy: true,
       options: ['queued', 'running', 'completed', 'stopped', 'failed', 'lost'] as const,

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { attendJob } from '../attend/attend-job.ts';
-import { assertRan, describeEnd } from '../attend/describe-end.ts';
+import { assertRan, describeEnd, describeUnenforced } from '../attend/describe-end.ts';
 import { exitCodeOf, READER_GONE } from '../attend/exit-code.ts';
 import { Interrupts, Left } from '../attend/interrupts.ts';
 import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
@@ -23,6 +23,7 @@ The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves
   static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
   static override examples = [
     '<%= config.bin %> run -- make -j4',
+    '<%= config.bin %> run --memory 512MiB --cpus 2 -- make -j4',
     "<%= config.bin %> run --timeout 30s --env LANG=C -- sh -c 'ls | wc -l'",
   ];
   static override args = commandArgument;
@@ -49,7 +50,8 @@ The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves
       await flushed();
       assertRan(ended);
       const end = flags.quiet ? undefined : describeEnd(ended);
-      if (end !== undefined) say(`worker: ${oneLine(end)}`);
+      const unenforced = flags.quiet ? undefined : describeUnenforced(ended);
+      for (const line of [end, unenforced]) if (line !== undefined) say(`worker: ${oneLine(line)}`);
       process.exitCode = exitCodeOf(ended);
     } catch (error) {
       process.exitCode = leave(error, id);

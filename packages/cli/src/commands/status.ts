@@ -9,7 +9,10 @@ export default class Status extends WorkerCommand {
   static override args = { id: Args.string({ required: true, ignoreStdin: true, description: 'Id of the job' }) };
   static override flags = {
     ...formatFlags,
-    short: Flags.boolean({ summary: "The original client's words: running, completed or stopped, and then the exit code" }),
+    short: Flags.boolean({
+      exclusive: ['output', 'quiet'],
+      summary: "The original client's words: running, completed or stopped, and then the exit code",
+    }),
   };
 
   async run(): Promise<void> {

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { assertRan } from '../attend/describe-end.ts';
 import { exitCodeOf } from '../attend/exit-code.ts';
-import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
+import { assertCommand, commandArgument, exclusiveWithLine, submissionOf, submitFlags } from '../attend/submit-flags.ts';
 import { splitCommand } from '../command-words.ts';
 import { jobSentence } from '../print/job-sentence.ts';
 import { formatFlags, WorkerCommand } from '../worker-command.ts';
@@ -18,7 +18,7 @@ export default class Submit extends WorkerCommand {
     command: Flags.string({
       helpValue: 'LINE',
       summary: 'The command as one string, split into words by the server by POSIX quoting (no variables, no shell)',
-      exclusive: ['cwd', 'env', 'label', 'output-limit', 'request-id', 'timeout'],
+      exclusive: exclusiveWithLine,
     }),
     wait: Flags.boolean({ summary: 'Wait until the job has ended, and exit with its code' }),
   };

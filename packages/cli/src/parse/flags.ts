@@ -24,6 +24,15 @@ export const count = Flags.custom<number>({
   },
 });
 
+/** A flag that takes a number of processors; its value is thousandths of one. */
+export const processors = Flags.custom<number>({
+  helpValue: 'N',
+  parse: async (text, _context, { name }) => {
+    const number = /^\d+(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : Number.NaN;
+    return parsed(Number.isSafeInteger(number) ? number : undefined, name, text, 'a number of processors such as 0.5 or 2');
+  },
+});
+
 function parsed(value: number | undefined, flag: string, text: string, form: string): Promise<number> {
   if (value === undefined) return Promise.reject(new CliError(`--${flag} "${text}" is not understood`, `give ${form}`));
   return Promise.resolve(value);

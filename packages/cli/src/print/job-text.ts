@@ -2,15 +2,24 @@ import { styleText } from 'node:util';
 import type { Job } from '@worker/client';
 import { formatDuration } from '../parse/duration.ts';
 import { formatSize } from '../parse/size.ts';
+import { isolationText, limitsText, limitText } from './limits-text.ts';
 import { oneLine } from './neutralise.ts';
 import { labelsText, quote } from './quote.ts';
 import { properties, table } from './table.ts';
 
 /** The heading and a line a job. */
 export function jobTable(jobs: readonly Job[]): string {
-  const rows = jobs.map((job) => [job.id, colour(job, job.state), endText(job), instant(job.createdAt), lasted(job), quote(job.argv)]);
+  const rows = jobs.map((job) => [
+    job.id,
+    colour(job, job.state),
+    endAndUnenforced(job),
+    job.isolation?.mode ?? '',
+    instant(job.createdAt),
+    lasted(job),
+    quote(job.argv),
+  ]);
   return table(
-    ['ID', 'STATE', 'ENDED BY', 'SUBMITTED', 'TOOK', 'COMMAND'],
+    ['ID', 'STATE', 'ENDED BY', 'ISOLATION', 'SUBMITTED', 'TOOK', 'COMMAND'],
     rows,
     process.stdout.isTTY ? process.stdout.columns : undefined,
   );
@@ -27,13 +36,15 @@ export function jobProperties(job: Job): string {
     ['ended by', endText(job)],
     ['asked for by', job.endedBy === undefined ? undefined : oneLine(job.endedBy)],
     ['failure', failure === undefined ? undefined : oneLine(`${failure.stage}: ${failure.errnoName} ${failure.subject}`)],
+    ['not enforced', job.unenforced.map(limitText).join(', ')],
     ['cwd', job.cwd === undefined ? undefined : oneLine(job.cwd)],
     ['labels', labelsText(job.labels)],
     ['request id', job.requestId === undefined ? undefined : oneLine(job.requestId)],
     ['submitted', instant(job.createdAt)],
     ['started', job.startedAt && instant(job.startedAt)],
     ['ended', job.endedAt && instant(job.endedAt)],
-    ['time limit', limits.wallTimeMs === undefined ? undefined : formatDuration(limits.wallTimeMs)],
+    ['isolation', job.isolation && isolationText(job.isolation)],
+    ['limits', limitsText(limits)],
     ['output', `${formatSize(job.outputBytes)}, at most ${formatSize(limits.outputBytes)} kept (${limits.outputAction})`],
     ['wall time', usage && formatDuration(usage.wallTimeMs)],
     ['cpu time', usage && `${formatDuration(usage.userCpuMs)} user, ${formatDuration(usage.systemCpuMs)} system`],
@@ -55,8 +66,13 @@ export function endText(job: Job): string {
     case 'lost':
       return '';
     default:
-      return oneLine(`${job.reason.replace('-', ' ')}${program === undefined ? '' : ` (${program})`}`);
+      return oneLine(`${job.reason.replaceAll('-', ' ')}${program === undefined ? '' : ` (${program})`}`);
   }
+}
+
+/** With the limits that it ended without. */
+function endAndUnenforced(job: Job): string {
+  return [endText(job), ...job.unenforced.map((name) => `${limitText(name)} not enforced`)].join('; ');
 }
 
 function colour(job: Job, text: string): string {

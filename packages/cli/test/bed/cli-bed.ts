@@ -12,8 +12,9 @@ export class CliBed implements AsyncDisposable {
     this.options = { cwd: bed.directory, env: { WORKER_ADDRESS: address, WORKER_TEST_BED: bed.directory } };
   }
 
+  /** Jobs run in sandboxes unless they ask for the host. */
   static async open(): Promise<CliBed> {
-    const bed = await TestBed.open();
+    const bed = await TestBed.open({ isolation: 'sandbox,host' });
     return new CliBed(bed, await bed.server.ready);
   }
 

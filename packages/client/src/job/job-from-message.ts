@@ -1,16 +1,10 @@
-import {
-  EndReason as WireReason,
-  JobState as WireState,
-  OutputLimitAction,
-  type Job as JobMessage,
-  type Limits,
-  type Usage,
-} from '@worker/protocol';
+import { EndReason as WireReason, JobSchema, JobState as WireState, type Job as JobMessage, type Usage } from '@worker/protocol';
 import { dateOf, millisecondsOf } from '../call/wire-time.ts';
 import { WorkerError } from '../worker-error.ts';
-import type { EndReason, Job, JobLimits, JobState, JobUsage } from './job.ts';
+import type { EndReason, Job, JobState, JobUsage } from './job.ts';
+import { isolationFromMessage } from './isolation.ts';
+import { limitName, limitsFromMessage } from './limits.ts';
 import { rememberMessage } from './proto-json.ts';
-import { JobSchema } from '@worker/protocol';
 
 const states: Partial<Record<WireState, JobState>> = {
   [WireState.QUEUED]: 'queued',
@@ -27,6 +21,7 @@ const reasons: Partial<Record<WireReason, EndReason>> = {
   [WireReason.STOP_REQUESTED]: 'stop-requested',
   [WireReason.TIMED_OUT]: 'timed-out',
   [WireReason.OUTPUT_LIMIT]: 'output-limit',
+  [WireReason.OUT_OF_MEMORY]: 'out-of-memory',
   [WireReason.CANCELLED]: 'cancelled',
   [WireReason.SHUTDOWN]: 'shutdown',
   [WireReason.START_FAILED]: 'start-failed',
@@ -48,6 +43,7 @@ export function jobFromMessage(message: JobMessage | undefined): Job {
     labels: message.labels,
     limits: limitsFromMessage(message.limits),
     ...(message.requestId === '' ? {} : { requestId: message.requestId }),
+    ...(message.isolation === undefined ? {} : { isolation: isolationFromMessage(message.isolation) }),
     state: states[message.state] ?? 'unrecognized',
     ended,
     ...(message.reason === WireReason.UNSPECIFIED ? {} : { reason: reasons[message.reason] ?? 'unrecognized' }),
@@ -61,18 +57,11 @@ export function jobFromMessage(message: JobMessage | undefined): Job {
     ...(startTime === undefined ? {} : { startedAt: dateOf(startTime) }),
     ...(endTime === undefined ? {} : { endedAt: dateOf(endTime) }),
     ...(message.usage === undefined ? {} : { usage: usageFromMessage(message.usage) }),
+    unenforced: message.unenforced.map(limitName),
     outputBytes: Number(message.outputBytes),
   };
   rememberMessage(job, JobSchema, message);
   return job;
-}
-
-export function limitsFromMessage(limits: Limits | undefined): JobLimits {
-  return {
-    ...(limits?.wallTime === undefined ? {} : { wallTimeMs: millisecondsOf(limits.wallTime) }),
-    outputBytes: Number(limits?.outputBytes ?? 0n),
-    outputAction: limits?.outputAction === OutputLimitAction.STOP ? 'stop' : 'truncate',
-  };
 }
 
 function usageFromMessage(usage: Usage): JobUsage {

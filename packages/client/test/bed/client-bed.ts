@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { TestBed } from '@worker/testing';
-import { WorkerClient, type ConnectOptions } from '../../src/index.ts';
+import { WorkerClient, type ConnectOptions, type SubmitOptions } from '../../src/index.ts';
 
 /** A server with its PKI, and callers of it by the SDK. Its end proves that no process is left. */
 export class ClientBed implements AsyncDisposable {
@@ -11,8 +11,9 @@ export class ClientBed implements AsyncDisposable {
     this.bed = bed;
   }
 
+  /** Jobs run in sandboxes unless they ask for the host. */
   static async open(): Promise<ClientBed> {
-    return new ClientBed(await TestBed.open());
+    return new ClientBed(await TestBed.open({ isolation: 'sandbox,host' }));
   }
 
   async options(email = 'owner@example.com'): Promise<ConnectOptions> {
@@ -33,8 +34,9 @@ export class ClientBed implements AsyncDisposable {
   }
 
   /** `sh -c script`, with the mark by which the bed finds what is left of it. */
-  async run(client: WorkerClient, script: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
-    const { job } = await client.submit({ argv: ['sh', '-c', script], env: { ...env, WORKER_TEST_BED: this.bed.directory } });
+  async run(client: WorkerClient, script: string, options: Pick<SubmitOptions, 'env' | 'isolation'> = {}): Promise<string> {
+    const env = { ...options.env, WORKER_TEST_BED: this.bed.directory };
+    const { job } = await client.submit({ ...options, argv: ['sh', '-c', script], env });
     return job.id;
   }
 

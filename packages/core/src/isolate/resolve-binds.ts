@@ -13,14 +13,16 @@ type GivenBinds = NonNullable<NonNullable<SubmitOptions['isolation']>['binds']>;
 export function resolveBinds(given: GivenBinds, allowed: readonly Required<AllowedBind>[]): readonly JobBind[] {
   if (!Array.isArray(given)) throw invalidArgument(FIELD, 'must be a list');
   if (given.length > MOST_BINDS) throw invalidArgument(FIELD, `must not be more than ${MOST_BINDS}`);
-  const binds = given.map((bind: GivenBinds[number], index) => resolveBind(bind, `${FIELD}[${index}]`, allowed));
+  // Holes are checked too: `map` would pass over them.
+  const binds = Array.from(given, (bind: GivenBinds[number], index) => resolveBind(bind, `${FIELD}[${index}]`, allowed));
   for (const [index, { target }] of binds.entries())
     if (binds.findIndex((other) => other.target === target) !== index)
       throw invalidArgument(`${FIELD}[${index}].target`, 'must not be the target of two binds');
   return binds.sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-function resolveBind(given: GivenBinds[number], field: string, allowed: readonly Required<AllowedBind>[]): JobBind {
+function resolveBind(given: GivenBinds[number] | undefined | null, field: string, allowed: readonly Required<AllowedBind>[]): JobBind {
+  if (given === undefined || given === null) throw invalidArgument(field, 'must say what is bound');
   const source = normalPath(given.source, `${field}.source`);
   const writable = given.writable ?? false;
   if (typeof writable !== 'boolean') throw invalidArgument(`${field}.writable`, 'must be true or false');

@@ -21,7 +21,7 @@ export function resolveIsolation(given: SubmitOptions['isolation'], rules: Isola
   if (mode === 'host') {
     if (given?.network !== undefined && given.network !== 'host')
       throw invalidArgument('isolation.network', "must be 'host' with mode 'host': such a job has the host's network");
-    if ((given?.binds?.length ?? 0) > 0)
+    if (given?.binds !== undefined && !(Array.isArray(given.binds) && given.binds.length === 0))
       throw invalidArgument('isolation.binds', "must be none with mode 'host': such a job sees the host");
     return { mode, network: 'host', binds: [] };
   }

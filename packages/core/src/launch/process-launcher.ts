@@ -128,7 +128,8 @@ export class ProcessLauncher implements Launcher {
       this.#options.log({ level: 'warn', message: `launcher: ${text.toString().trim().slice(0, 2000)}` });
     });
     // An extra stdio pipe of Node's is a connected stream socket, open in both directions.
-    const socket = child.stdio[3] as Socket | null | undefined;
+    // Without descriptors left there is not even the list; the error event follows.
+    const socket = (child.stdio as typeof child.stdio | undefined)?.[3] as Socket | null | undefined;
     if (socket === null || socket === undefined) return;
     this.#socket = socket;
     const decoder = new FrameDecoder();

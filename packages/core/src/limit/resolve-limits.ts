@@ -35,7 +35,7 @@ function check(name: LimitName, asked: number, { ceilings, range, support, bestE
   const field = `limits.${name}`;
   const { least, most } = range(name);
   const ceiling = ceilings[name];
-  if (ceiling > 0 && asked > ceiling && Number.isSafeInteger(asked))
+  if (ceiling > 0 && Number.isSafeInteger(asked) && asked > ceiling)
     throw invalidArgument(field, `must be a whole number from ${least} to ${ceiling}, the most that this server lets a job have`);
   checkInteger(asked, field, least, most);
   const found = support(name);

@@ -37,13 +37,15 @@ export function isFileHeader(bytes: Buffer): boolean {
 export function parseFrameHead(bytes: Buffer, at: number, offset: number): FrameHead | undefined {
   if (crc32(bytes.subarray(at, at + 28)) !== bytes.readUInt32LE(at + 28)) return undefined;
   const length = bytes.readUInt32LE(at);
-  if (length < 1 || length > MAX_PAYLOAD_BYTES || readSafeInteger(bytes, at + 8) !== offset) return undefined;
+  if (length < 1 || length > MAX_PAYLOAD_BYTES || readInteger(bytes, at + 8) !== offset) return undefined;
+  if (bytes[at + 7] !== 0) return undefined;
   const head = { length, offset, payloadCrc: bytes.readUInt32LE(at + 24) };
   const kind = bytes[at + 4];
   const stream = bytes[at + 5];
   const reason = bytes[at + 6];
-  if (kind === 1 && (stream === 1 || stream === 2)) return { kind: 'data', stream: stream === 1 ? 'stdout' : 'stderr', ...head };
-  if (kind === 2 && length === GAP_PAYLOAD_BYTES && (reason === 1 || reason === 2)) {
+  if (kind === 1 && (stream === 1 || stream === 2) && reason === 0 && Number.isSafeInteger(offset + length))
+    return { kind: 'data', stream: stream === 1 ? 'stdout' : 'stderr', ...head };
+  if (kind === 2 && length === GAP_PAYLOAD_BYTES && stream === 0 && (reason === 1 || reason === 2)) {
     return { kind: 'gap', reason: reason === 1 ? 'output-limit' : 'write-failed', ...head };
   }
   return undefined;
@@ -60,12 +62,13 @@ export function framePayload(bytes: Buffer, at: number, head: FrameHead): Buffer
   return payload.length === head.length && crc32(payload) === head.payloadCrc ? payload : undefined;
 }
 
-/** How many bytes of each stream a gap's payload declares. */
-export function parseGap(payload: Buffer): { readonly stdoutBytes: number; readonly stderrBytes: number } {
-  return { stdoutBytes: readSafeInteger(payload, 0), stderrBytes: readSafeInteger(payload, 8) };
+/** How many bytes of each stream the payload of the gap at `offset` declares; undefined for more than any job can have written. */
+export function parseGap(payload: Buffer, offset: number): { readonly stdoutBytes: number; readonly stderrBytes: number } | undefined {
+  const [stdoutBytes, stderrBytes] = [readInteger(payload, 0), readInteger(payload, 8)];
+  return Number.isSafeInteger(offset + stdoutBytes + stderrBytes) ? { stdoutBytes, stderrBytes } : undefined;
 }
 
-/** Offsets stay below 2^53: at a gigabyte a second that is a hundred days. */
-function readSafeInteger(bytes: Buffer, at: number): number {
+/** Exact below 2^53, where offsets stay: at a gigabyte a second that is a hundred days. */
+function readInteger(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }

@@ -146,7 +146,9 @@ export class OutputCursor {
     }
     // How far a gap reaches stands in its payload: without it nothing that follows can be placed.
     if (payload === undefined) return false;
-    const { stdoutBytes, stderrBytes } = parseGap(payload);
+    const declared = parseGap(payload, head.offset);
+    if (declared === undefined) return false;
+    const { stdoutBytes, stderrBytes } = declared;
     this.#offset += stdoutBytes + stderrBytes;
     const gap = this.gapFrom(head.offset, stdoutBytes, stderrBytes, head.reason);
     if (gap !== undefined) gatherer.gap(gap);

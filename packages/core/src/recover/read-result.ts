@@ -10,7 +10,7 @@ const MAGIC = Buffer.from('WKRRES\0\x01', 'latin1');
 const HEADER_BYTES = MAGIC.length + 8;
 
 /**
- * The result in a job's directory; undefined when there is none. One that fails its checksum, or is not this job's, counts as none. Throws for what says nothing about whether there is one,
+ * The result in a job's directory; undefined when there is none. One that fails its checksum, is no message, or is not this job's, counts as none. Throws for what says nothing about whether there is one,
  * such as a lack of descriptors.
  *
  * Synchronous: it is some hundred bytes, as a rule written a moment ago, and four trips through the thread pool cost more than the read.
@@ -36,11 +36,15 @@ export async function syncResult(jobsDirectory: string, jobId: string): Promise<
   }
 }
 
-/** Undefined when the file is not whole. */
+/** Undefined when the file is not whole, or holds what is no result. */
 export function parseResult(file: Uint8Array): Result | undefined {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.length < HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const body = bytes.subarray(HEADER_BYTES);
   if (body.length !== bytes.readUInt32LE(MAGIC.length) || crc32(body) !== bytes.readUInt32LE(MAGIC.length + 4)) return undefined;
-  return fromBinary(ResultSchema, body);
+  try {
+    return fromBinary(ResultSchema, body);
+  } catch {
+    return undefined;
+  }
 }

@@ -38,7 +38,8 @@ export function resolveSubmission(options: SubmitOptions, rules: SubmissionRules
 function resolveArgv(given: unknown): string[] {
   if (!Array.isArray(given) || given.length === 0)
     throw invalidArgument('argv', 'must be a list of at least one string: the program and its arguments');
-  const argv = given.map((argument: unknown, index) =>
+  // A list with holes has its holes checked too: `map` would pass over them.
+  const argv = Array.from(given, (argument: unknown, index) =>
     checkLength(checkText(argument, `argv[${index}]`), `argv[${index}]`, MAX_STRING_BYTES),
   );
   if (argv[0] === '') throw invalidArgument('argv[0]', 'must name a program');

@@ -1,56 +1,103 @@
 import { parseArgs } from 'node:util';
+import type { JobOptions } from '../start-server.ts';
+import { jobFlags, jobOptionsOf } from './job-flags.ts';
+import { size } from './quantity.ts';
+import { notUnderstood, UsageError } from './usage-error.ts';
 
 /** What the command line and the environment ask for, complete. */
-export interface CommandOptions {
+export type CommandOptions = ServeOptions | DoctorOptions | { readonly command: 'help' | 'version' };
+
+export interface ServeOptions {
+  readonly command: 'serve';
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
-  readonly defaultOutputBytes?: number;
+  readonly jobs: JobOptions;
   readonly stopJobsOnExit: boolean;
 }
 
-/** A mistake in the command line or the environment: one line for the person who made it. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+export interface DoctorOptions {
+  readonly command: 'doctor';
+  /** Where the server is to keep its state; undefined: not said. */
+  readonly stateDir: string | undefined;
+  readonly jobs: JobOptions;
+  readonly output: 'text' | 'json';
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const flags = {
-  listen: { type: 'string' },
+const flagsOfBoth = {
+  ...jobFlags,
   'state-dir': { type: 'string' },
-  ca: { type: 'string' },
-  cert: { type: 'string' },
-  key: { type: 'string' },
   'default-output-bytes': { type: 'string' },
-  'stop-jobs-on-exit': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
 
+const serveFlags = {
+  ...flagsOfBoth,
+  listen: { type: 'string' },
+  ca: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  'stop-jobs-on-exit': { type: 'boolean' },
+} as const;
+
+const doctorFlags = { ...flagsOfBoth, output: { type: 'string', short: 'o' } } as const;
+
 /** Flags win over the environment, the environment over the defaults. Throws a {@link UsageError}. */
-export function parseOptions(argv: readonly string[], env: Environment): CommandOptions | 'help' | 'version' {
-  const values = parseFlags(argv);
-  if (values.help === true) return 'help';
-  if (values.version === true) return 'version';
-  const outputBytes = values['default-output-bytes'] ?? set(env['WORKER_DEFAULT_OUTPUT_BYTES']);
+export function parseOptions(argv: readonly string[], env: Environment): CommandOptions {
+  return argv[0] === 'doctor' ? doctorOptions(argv.slice(1), env) : serveOptions(argv, env);
+}
+
+function serveOptions(argv: readonly string[], env: Environment): CommandOptions {
+  const values = parsed(() => parseArgs({ args: [...argv], options: serveFlags, strict: true, allowPositionals: false }).values);
+  const given = lookUp(values, env);
+  if (values.help === true || values.version === true) return { command: values.help === true ? 'help' : 'version' };
   return {
-    ...parseListen(values.listen ?? set(env['WORKER_LISTEN']) ?? '127.0.0.1:7443'),
-    stateDir: notEmpty(values['state-dir'], '--state-dir') ?? set(env['WORKER_STATE_DIR']) ?? '.worker',
-    ca: notEmpty(values.ca, '--ca') ?? set(env['WORKER_CA']) ?? 'certs/ca.crt',
-    cert: notEmpty(values.cert, '--cert') ?? set(env['WORKER_CERT']) ?? 'certs/server.crt',
-    key: notEmpty(values.key, '--key') ?? set(env['WORKER_KEY']) ?? 'certs/server.key',
-    ...(outputBytes === undefined ? {} : { defaultOutputBytes: parseBytes(outputBytes) }),
+    command: 'serve',
+    ...parseListen(given('listen') ?? '127.0.0.1:7443'),
+    stateDir: given('state-dir') ?? '.worker',
+    ca: given('ca') ?? 'certs/ca.crt',
+    cert: given('cert') ?? 'certs/server.crt',
+    key: given('key') ?? 'certs/server.key',
+    jobs: jobsOf(given, values.bind, env),
     stopJobsOnExit: values['stop-jobs-on-exit'] ?? parseSwitch(env['WORKER_STOP_JOBS_ON_EXIT']),
   };
 }
 
-function parseFlags(argv: readonly string[]) {
+function doctorOptions(argv: readonly string[], env: Environment): CommandOptions {
+  const values = parsed(() => parseArgs({ args: [...argv], options: doctorFlags, strict: true, allowPositionals: false }).values);
+  const given = lookUp(values, env);
+  if (values.help === true || values.version === true) return { command: values.help === true ? 'help' : 'version' };
+  const { output = 'text' } = values;
+  if (output !== 'text' && output !== 'json') throw notUnderstood('output', 'text or json', output);
+  return { command: 'doctor', stateDir: given('state-dir'), jobs: jobsOf(given, values.bind, env), output };
+}
+
+function jobsOf(given: (flag: string) => string | undefined, binds: readonly string[] | undefined, env: Environment): JobOptions {
+  const outputBytes = given('default-output-bytes');
+  return {
+    ...jobOptionsOf(given, binds ?? set(env['WORKER_BIND'])?.split(',') ?? []),
+    ...(outputBytes === undefined ? {} : { defaultOutputBytes: parseBytes(outputBytes) }),
+  };
+}
+
+/** A flag's value, or that of its variable: `WORKER_STATE_DIR` for `--state-dir`. An empty variable counts as one that is not set, an empty flag as a mistake. */
+function lookUp(values: Readonly<Record<string, unknown>>, env: Environment): (flag: string) => string | undefined {
+  return (flag) => {
+    const value = values[flag];
+    if (value === '') throw new UsageError(`--${flag} must not be empty`);
+    return typeof value === 'string' ? value : set(env[`WORKER_${flag.toUpperCase().replaceAll('-', '_')}`]);
+  };
+}
+
+function parsed<T>(parse: () => T): T {
   try {
-    return parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
+    return parse();
   } catch (error) {
     const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new UsageError(line, { cause: error });
@@ -60,15 +107,13 @@ function parseFlags(argv: readonly string[]) {
 function parseListen(text: string): { host: string; port: number } {
   const [, v6, name, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(text) ?? [];
   const host = v6 ?? name;
-  if (host === undefined || Number(digits) > 65_535)
-    throw new UsageError(`--listen must be HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443; it is ${JSON.stringify(text)}`);
+  if (host === undefined || Number(digits) > 65_535) throw notUnderstood('listen', 'HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443', text);
   return { host, port: Number(digits) };
 }
 
 function parseBytes(text: string): number {
-  const bytes = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(bytes))
-    throw new UsageError(`--default-output-bytes must be a number of bytes, 1 or more; it is ${JSON.stringify(text)}`);
+  const bytes = size.parse(text);
+  if (bytes === undefined) throw notUnderstood('default-output-bytes', `${size.form}, 1 or more`, text);
   return bytes;
 }
 
@@ -78,12 +123,6 @@ function parseSwitch(text: string | undefined): boolean {
   throw new UsageError(`WORKER_STOP_JOBS_ON_EXIT must be 1 or 0; it is ${JSON.stringify(text)}`);
 }
 
-function notEmpty(value: string | undefined, flag: string): string | undefined {
-  if (value === '') throw new UsageError(`${flag} must not be empty`);
-  return value;
-}
-
-/** An empty variable counts as one that is not set. */
 function set(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }

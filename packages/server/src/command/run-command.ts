@@ -3,28 +3,38 @@ import { CoreError } from '@worker/core';
 import { jsonLog, type Log } from '../log/log.ts';
 import { startServer, type RunningServer } from '../start-server.ts';
 import { version } from '../version.ts';
-import { parseOptions, UsageError, type CommandOptions, type Environment } from './options.ts';
+import { doctor } from './doctor.ts';
+import { explainCore } from './explain-core.ts';
+import { parseOptions, type Environment, type ServeOptions } from './options.ts';
 import { readIdentity, StartError } from './read-identity.ts';
 import { firstShutdownSignal } from './shutdown-signals.ts';
+import { UsageError } from './usage-error.ts';
 import { usage } from './usage.ts';
 
 /** The program `worker-server`. Resolves to its exit code: 0, 1 when it cannot start or fails, 2 for a wrong command line. */
 export async function runCommand(argv: readonly string[], env: Environment): Promise<number> {
   try {
     const options = parseOptions(argv, env);
-    if (options === 'help' || options === 'version') {
-      process.stdout.write(options === 'help' ? usage : `${version}\n`);
-      return 0;
+    switch (options.command) {
+      case 'help':
+        process.stdout.write(usage);
+        return 0;
+      case 'version':
+        process.stdout.write(`${version}\n`);
+        return 0;
+      case 'doctor':
+        return await doctor(options);
+      case 'serve':
+        await serve(options);
+        return 0;
     }
-    await serve(options);
-    return 0;
   } catch (error) {
     process.stderr.write(`worker-server: ${complaintOf(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
-async function serve(options: CommandOptions): Promise<void> {
+async function serve(options: ServeOptions): Promise<void> {
   const log = logOnStderr();
   const asked = firstShutdownSignal();
   const server = await start(options, log);
@@ -38,14 +48,13 @@ async function serve(options: CommandOptions): Promise<void> {
   log({ level: 'info', message: 'stopped' });
 }
 
-async function start(options: CommandOptions, log: Log): Promise<RunningServer> {
+async function start(options: ServeOptions, log: Log): Promise<RunningServer> {
   const identity = await readIdentity(options);
-  const { host, port, stateDir, defaultOutputBytes } = options;
+  const { host, port, stateDir, jobs } = options;
   try {
-    return await startServer({ host, port, stateDir, identity, log, ...(defaultOutputBytes === undefined ? {} : { defaultOutputBytes }) });
+    return await startServer({ host, port, stateDir, identity, log, jobs });
   } catch (error) {
-    if (error instanceof CoreError)
-      throw new StartError(`the state directory ${stateDir} cannot be used: ${error.message}`, { cause: error });
+    if (error instanceof CoreError) throw explainCore(error, stateDir);
     const code = listenErrorCode(error);
     if (code === 'EADDRINUSE')
       throw new StartError(`${host}:${String(port)} is in use: end what listens there, or choose another with --listen`, { cause: error });

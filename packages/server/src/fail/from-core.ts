@@ -1,12 +1,10 @@
 import { ConnectError } from '@connectrpc/connect';
 import { CoreError } from '@worker/core';
+import { limitField } from '../translate/limits.ts';
 import { fieldRefusal, jobNotFound, refusal } from './refusal.ts';
 
 /** Core's names of fields, where the protocol has others. */
 const wireNames: Readonly<Record<string, string>> = {
-  'limits.wallTimeMs': 'limits.wall_time',
-  'limits.outputBytes': 'limits.output_bytes',
-  'limits.outputAction': 'limits.output_action',
   requestId: 'request_id',
   pageSize: 'page_size',
   pageToken: 'page_token',
@@ -65,5 +63,10 @@ export function withField(error: unknown, rename: (field: string) => string): un
 
 /** Core's messages begin with its own name of the field. */
 function fieldRefusalOf({ field = 'request', message }: CoreError): ConnectError {
-  return fieldRefusal(wireNames[field] ?? field, message.startsWith(`${field} `) ? message.slice(field.length + 1) : message);
+  return fieldRefusal(wireNameOf(field), message.startsWith(`${field} `) ? message.slice(field.length + 1) : message);
+}
+
+function wireNameOf(field: string): string {
+  const [, limit] = /^limits\.(\w+)$/.exec(field) ?? [];
+  return limit === undefined ? (wireNames[field] ?? field) : `limits.${limitField(limit)}`;
 }

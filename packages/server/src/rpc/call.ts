@@ -1,4 +1,4 @@
-import type { JobLimits, JobRunner } from '@worker/core';
+import type { JobRunner } from '@worker/core';
 import type { Policy } from '../authorize/policy.ts';
 import type { Principal } from '../identify/principal.ts';
 
@@ -7,8 +7,6 @@ export interface Host {
   readonly runner: JobRunner;
   readonly policy: Policy;
   readonly startedAt: Date;
-  /** Of a job that asks for none. */
-  readonly defaultLimits: JobLimits;
   readonly maxMessageBytes: number;
 }
 

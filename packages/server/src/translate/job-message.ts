@@ -1,17 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { errnoName, hasEnded, signalName, type Job, type JobLimits, type JobState, type JobUsage } from '@worker/core';
-import {
-  EndReason,
-  JobSchema,
-  JobState as WireState,
-  LimitsSchema,
-  OutputLimitAction,
-  StartFailureSchema,
-  UsageSchema,
-  type Job as WireJob,
-  type Limits,
-} from '@worker/protocol';
+import { errnoName, hasEnded, signalName, type Job, type JobState, type JobUsage } from '@worker/core';
+import { EndReason, JobSchema, JobState as WireState, StartFailureSchema, UsageSchema, type Job as WireJob } from '@worker/protocol';
 import { durationOf } from './duration.ts';
+import { isolationMessage } from './isolation.ts';
+import { limitField, limitsMessage } from './limits.ts';
 import { timestampOf } from './timestamp.ts';
 
 type JobFields = Partial<Omit<WireJob, '$typeName' | '$unknown'>>;
@@ -26,18 +18,11 @@ export function jobMessage(job: Job): WireJob {
     cwd: spec.cwd,
     labels: { ...spec.labels },
     limits: limitsMessage(spec.limits),
+    isolation: isolationMessage(spec.isolation),
     requestId: spec.requestId,
     createTime: timestampOf(job.createdAt),
     ...timesOf(state),
     ...endOf(state),
-  });
-}
-
-export function limitsMessage(limits: JobLimits): Limits {
-  return create(LimitsSchema, {
-    ...(limits.wallTimeMs === 0 ? {} : { wallTime: durationOf(limits.wallTimeMs) }),
-    outputBytes: BigInt(limits.outputBytes),
-    outputAction: limits.outputAction === 'stop' ? OutputLimitAction.STOP : OutputLimitAction.TRUNCATE,
   });
 }
 
@@ -80,6 +65,7 @@ const reasons = {
   'stop-requested': EndReason.STOP_REQUESTED,
   'timed-out': EndReason.TIMED_OUT,
   'output-limit': EndReason.OUTPUT_LIMIT,
+  'out-of-memory': EndReason.OUT_OF_MEMORY,
   cancelled: EndReason.CANCELLED,
   shutdown: EndReason.SHUTDOWN,
 } as const;
@@ -89,6 +75,7 @@ function ranOf(state: Extract<JobState, { kind: 'completed' | 'stopped' }>): Job
     exitCode: exitCodeOf(state),
     signal: state.exit?.kind === 'signal' ? signalName(state.exit.signal) : '',
     outputBytes: BigInt(state.output.produced),
+    unenforced: state.unenforced.map(limitField),
     ...(state.usage === undefined ? {} : { usage: usageMessage(state.usage) }),
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport, Http2SessionManager } from '@connectrpc/connect-node';
-import { JobService } from '@worker/protocol';
+import { JobService, WorkerService } from '@worker/protocol';
 import { eventually, Pki, processesOf, type Credentials } from '@worker/testing';
 import { startServer, type LogEntry, type RunningServer, type StartServerOptions } from '../../src/index.ts';
 
@@ -12,6 +12,7 @@ export type Wire = 'grpc' | 'grpc-web' | 'connect';
 /** A client of JobService over one connection of HTTP/2. */
 export interface Connected extends Disposable {
   readonly jobs: Client<typeof JobService>;
+  readonly original: Client<typeof WorkerService>;
   readonly transport: Transport;
   /** Cuts the connection, as the death of the client would. */
   vanish(): void;
@@ -100,5 +101,11 @@ function connect(wire: Wire, baseUrl: string, ca: string, { cert, key }: Credent
   const vanish = () => {
     sessionManager.abort();
   };
-  return { jobs: createClient(JobService, transport), transport, vanish, [Symbol.dispose]: vanish };
+  return {
+    jobs: createClient(JobService, transport),
+    original: createClient(WorkerService, transport),
+    transport,
+    vanish,
+    [Symbol.dispose]: vanish,
+  };
 }

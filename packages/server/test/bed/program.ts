@@ -13,10 +13,14 @@ export class Program {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], options: { readonly env?: Record<string, string>; readonly cwd?: string } = {}) {
+  constructor(
+    args: readonly string[],
+    options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly uid?: number } = {},
+  ) {
     this.child = spawn(process.execPath, ['--conditions=@worker/source', main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...options.env },
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

@@ -1,5 +1,5 @@
-//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host]]]`, where the last asks
-//! for sandboxes with this network.
+//! Jobs per second of `/bin/true` through a launcher alone, beside a bare loop of `posix_spawn`, in one run: `launch_rate [JOBS [AT_ONCE [none|host|limits]]]`,
+//! where the last asks for sandboxes with this network, or for limits that need cgroups.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -7,7 +7,7 @@ mod harness;
 use std::process::Command;
 use std::time::Instant;
 
-use worker_supervisor::wire::v1::{Identity, Network, Sandbox, identity::Who};
+use worker_supervisor::wire::v1::{Identity, Network, ResourceLimits, Sandbox, identity::Who};
 
 fn main() {
     let jobs: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(2000);
@@ -40,6 +40,9 @@ fn main() {
                     "host" => Some(Sandbox { network: Network::Host.into(), binds: Vec::new() }),
                     _ => None,
                 };
+                if kind == "limits" {
+                    launch.limits = Some(ResourceLimits { memory_bytes: 1 << 30, processes: 100, cpu_weight: 100, ..ResourceLimits::default() });
+                }
                 if launch.sandbox.is_some() && harness::is_root() {
                     launch.identity = Some(Identity { who: Some(Who::Own(true)) });
                 }

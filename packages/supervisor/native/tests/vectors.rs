@@ -93,6 +93,11 @@ fn output_files_are_what_readers_were_promised() {
     let mut flipped_header = both.clone();
     flipped_header[FILE_HEADER + 8] ^= 1;
     let beyond = [both.clone(), vec![0; 100]].concat();
+    let mut reserved = out(0, b"hello\n");
+    reserved[7] = 1;
+    let own = crc32fast::hash(&reserved[..28]);
+    reserved[28..32].copy_from_slice(&own.to_le_bytes());
+    let reserved = [head.clone(), reserved].concat();
     for (name, file) in [
         ("header-only", &head),
         ("both-streams", &both),
@@ -102,6 +107,7 @@ fn output_files_are_what_readers_were_promised() {
         ("flipped-bit-in-payload", &flipped_payload),
         ("flipped-bit-in-header", &flipped_header),
         ("zeros-behind-the-end", &beyond),
+        ("reserved-byte-set", &reserved),
     ] {
         hold(&format!("output/{name}.bin"), file);
         hold_json(&format!("output/{name}.json"), &describe(file));
@@ -154,7 +160,16 @@ fn result_files_are_what_readers_were_promised() {
         let mut flipped = file.clone();
         *flipped.last_mut().expect("bytes") ^= 1;
         let longer = [file.clone(), vec![0]].concat();
-        for (name, torn) in [("torn", &file[..file.len() - 1]), ("torn-in-header", &file[..15]), ("flipped-bit", &flipped), ("a-byte-too-long", &longer)] {
+        let body = [0xff; 3];
+        let length = u32::try_from(body.len()).expect("short").to_le_bytes();
+        let no_message = [&file[..8], &length, &crc32fast::hash(&body).to_le_bytes(), &body].concat();
+        for (name, torn) in [
+            ("torn", &file[..file.len() - 1]),
+            ("torn-in-header", &file[..15]),
+            ("flipped-bit", &flipped),
+            ("a-byte-too-long", &longer),
+            ("no-message", &no_message),
+        ] {
             hold(&format!("result/{name}.bin"), torn);
             hold_json(&format!("result/{name}.json"), &json!({ "whole": false }));
         }

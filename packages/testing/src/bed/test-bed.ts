@@ -1,8 +1,8 @@
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { JobState, type Job, type LimitsSchema } from '@worker/protocol';
+import { JobState, type IsolationSchema, type Job, type LimitsSchema } from '@worker/protocol';
 import { connectAs, type Caller } from '../call/connect-as.ts';
 import { eventually, within } from '../eventually.ts';
 import { processesOf } from '../find/processes-of.ts';
@@ -19,6 +19,12 @@ export interface TestBedOptions {
   readonly stateName?: string;
   /** More arguments of `worker-server`. */
   readonly args?: readonly string[];
+  /** What jobs may ask for, the default first, on either network and with what is shared bound, each as the user the server gives it. Default: the host, as the server's user. */
+  readonly isolation?: string;
+  /** A cgroup that the server is put into when it is started. */
+  readonly cgroup?: string;
+  /** Its environment beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {
@@ -27,16 +33,18 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly limits?: MessageInitShape<typeof LimitsSchema>;
+  readonly isolation?: MessageInitShape<typeof IsolationSchema>;
   readonly labels?: Record<string, string>;
   readonly requestId?: string;
   /** Default: the owner. */
   readonly as?: Caller;
 }
 
-/** Most tests are not about isolation: their jobs see the host, as the server's user. What a test asks for besides comes later on the command line, and wins. */
-function onHost(uid: number | undefined): string[] {
+/** Most tests are not about isolation: unless they say so, their jobs see the host, as the server's user. */
+function isolated(isolation: string | undefined, uid: number | undefined, shared: string): string[] {
   const isRoot = process.getuid?.() === 0 && (uid ?? 0) === 0;
-  return ['--isolation', 'host', ...(isRoot ? ['--run-as', 'root'] : [])];
+  const runAs = isolation === undefined && isRoot ? ['--run-as', 'root'] : [];
+  return ['--isolation', isolation ?? 'host,sandbox', ...runAs, '--network', 'none,host', '--bind', `${shared}:rw`];
 }
 
 /**
@@ -46,6 +54,8 @@ export class TestBed implements AsyncDisposable {
   /** For whatever a test wants to keep; the server's user may write to it. */
   readonly directory: string;
   readonly stateDir: string;
+  /** Within `directory`, open to every user: what a sandbox may bind, writable, and where the paths of {@link TestBed.path} are. */
+  readonly shared: string;
   readonly certificates: DevCertificates;
   /** The owner of the jobs. */
   readonly owner: Caller;
@@ -57,6 +67,7 @@ export class TestBed implements AsyncDisposable {
   private constructor(directory: string, certificates: DevCertificates, server: ServerProcess, url: string) {
     this.directory = directory;
     this.stateDir = server.options.stateDir;
+    this.shared = join(directory, 'shared');
     this.certificates = certificates;
     this.server = server;
     this.owner = connectAs({ url, certificates });
@@ -69,13 +80,20 @@ export class TestBed implements AsyncDisposable {
       const certificates = await makeDevCertificates(join(directory, 'certs'));
       const stateDir = join(directory, options.stateName ?? 'state');
       mkdirSync(stateDir, { mode: 0o700 });
-      const { uid, args = [] } = options;
+      const shared = join(directory, 'shared');
+      mkdirSync(shared);
+      const { uid, args = [], isolation, env, cgroup } = options;
       if (uid !== undefined) handOver(directory, uid);
+      // Jobs run as users of their own: they pass through, and see what is theirs.
+      chmodSync(directory, 0o711);
+      chmodSync(shared, 0o777);
       const server = await startServerProcess({
         stateDir,
         certificates,
         port: await freePort(),
-        args: [...onHost(uid), ...args],
+        args: [...isolated(isolation, uid, shared), ...args],
+        ...(env === undefined ? {} : { env }),
+        ...(cgroup === undefined ? {} : { cgroup }),
         ...(uid === undefined ? {} : { uid }),
       });
       return new TestBed(directory, certificates, server, await server.ready);
@@ -95,7 +113,7 @@ export class TestBed implements AsyncDisposable {
   /** A path in the bed's directory that no other call gets. */
   path(name: string): string {
     this.#names += 1;
-    return join(this.directory, `${this.#names}-${name}`);
+    return join(this.shared, `${this.#names}-${name}`);
   }
 
   lifeline(): Lifeline {

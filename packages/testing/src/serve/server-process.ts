@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from '../eventually.ts';
 import type { DevCertificates } from './dev-certificates.ts';
@@ -15,6 +17,8 @@ export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Run as this uid and gid; the test must be root. Default: as the test. */
   readonly uid?: number;
+  /** The directory of a cgroup to put it into; the test must be root. */
+  readonly cgroup?: string;
 }
 
 export interface Exit {
@@ -55,7 +59,7 @@ export class ServerProcess implements AsyncDisposable {
       ],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env['PATH'], ...options.env },
+        env: { PATH: process.env['PATH'], ...supervisorOfTheTest(), ...options.env },
         ...(uid === undefined ? {} : { uid, gid: uid }),
       },
     );
@@ -63,6 +67,8 @@ export class ServerProcess implements AsyncDisposable {
     if (child.pid === undefined) throw new Error('worker-server could not be spawned');
     this.pid = child.pid;
     alive.add(child);
+    // Long before it has started its launcher, which looks where it is: Node itself takes longer.
+    if (options.cgroup !== undefined) writeFileSync(join(options.cgroup, 'cgroup.procs'), String(child.pid));
     this.exited = once(child, 'close').then(([code, signal]: (number | string | null)[]) => {
       alive.delete(child);
       return { code, signal } as Exit;
@@ -107,6 +113,12 @@ export class ServerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill('SIGKILL');
   }
+}
+
+// A binary that is not the workspace's own, such as one that was built with checks.
+function supervisorOfTheTest(): Record<string, string> {
+  const path = process.env['WORKER_SUPERVISOR_PATH'];
+  return path === undefined ? {} : { WORKER_SUPERVISOR_PATH: path };
 }
 
 /** Starts `worker-server` and resolves at its `ready` line. */

@@ -16,6 +16,7 @@ pub use leftovers::remove_one;
 pub use means::{CgroupWish, Means, Wishes};
 pub use start::{Accepted, Order, refused};
 pub use state_dir::StateDir;
+pub use validate::check;
 
 use crate::limits;
 use crate::sys::poll::PollSet;

@@ -16,6 +16,8 @@ const MIN_MEMORY: u64 = 1 << 20;
 const MAX_BYTES: u64 = 1 << 62;
 const MAX_CPU_MILLIS: u64 = 10_000_000;
 
+/// Checks a request before anything is done for it.
+///
 /// # Errors
 /// What makes no sense, for the log; never the value itself.
 pub fn check(launch: &Launch, root: bool) -> Result<(), &'static str> {

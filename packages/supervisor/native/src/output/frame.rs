@@ -103,11 +103,11 @@ pub fn parse(file: &[u8], at: usize) -> Option<Frame> {
     if crc32fast::hash(&header[..28]) != word(28) || length == 0 || length > MAX_PAYLOAD {
         return None;
     }
-    let kind = match (header[4], header[5], header[6]) {
-        (KIND_DATA, 1, 0) => Kind::Data(Stream::Stdout),
-        (KIND_DATA, 2, 0) => Kind::Data(Stream::Stderr),
-        (KIND_GAP, 0, 1) if length == GAP_PAYLOAD => Kind::Gap(Missing::Limit),
-        (KIND_GAP, 0, 2) if length == GAP_PAYLOAD => Kind::Gap(Missing::WriteFailed),
+    let kind = match (header[4], header[5], header[6], header[7]) {
+        (KIND_DATA, 1, 0, 0) => Kind::Data(Stream::Stdout),
+        (KIND_DATA, 2, 0, 0) => Kind::Data(Stream::Stderr),
+        (KIND_GAP, 0, 1, 0) if length == GAP_PAYLOAD => Kind::Gap(Missing::Limit),
+        (KIND_GAP, 0, 2, 0) if length == GAP_PAYLOAD => Kind::Gap(Missing::WriteFailed),
         _ => return None,
     };
     let start = at + FRAME_HEADER;

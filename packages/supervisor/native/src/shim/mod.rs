@@ -18,6 +18,7 @@ use std::time::Instant;
 
 pub use finish::result_file;
 pub use publish::{group_name, starting_name};
+pub use start::candidates;
 
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Accepted, Order};

@@ -19,6 +19,8 @@ use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+// The longest name that a file can have.
+const NAME_MAX: usize = 255;
 const PROGRAM_UMASK: u32 = 0o022;
 
 /// A program on its way to its exec.
@@ -184,9 +186,11 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The paths to try, in order: the name itself when it holds a slash, else the name in each directory of the job's own PATH, of which an empty one is the working directory.
-fn candidates(name: &[u8], env: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    if name.contains(&b'/') {
+/// The paths to try, in order: the name itself when it holds a slash or no file can be called so, which the kernel then says (a long name in each directory of a long PATH would
+/// take gigabytes); else the name in each directory of the job's own PATH, of which an empty one is the working directory.
+#[must_use]
+pub fn candidates(name: &[u8], env: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    if name.contains(&b'/') || name.len() > NAME_MAX {
         return vec![name.to_vec()];
     }
     let path = env.iter().find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
@@ -208,5 +212,11 @@ mod tests {
         assert_eq!(candidates(b"p", &env), [b"/a/p".to_vec(), b"p".to_vec(), b"/b//p".to_vec()]);
         assert_eq!(candidates(b"./p", &env), [b"./p".to_vec()]);
         assert_eq!(candidates(b"p", &[]), [b"/bin/p".to_vec(), b"/usr/bin/p".to_vec()]);
+    }
+
+    #[test]
+    fn a_name_too_long_for_any_file_is_not_joined_to_every_directory_of_a_long_path() {
+        let (name, path) = (vec![b'x'; 131_071], [&b"PATH="[..], &vec![b':'; 131_000]].concat());
+        assert_eq!(candidates(&name, &[path]), [name]);
     }
 }

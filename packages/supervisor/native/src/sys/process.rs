@@ -152,10 +152,28 @@ pub fn raise_priority() {
 /// # Errors
 /// As waitid(2).
 pub fn peek_ended() -> io::Result<Waited> {
+    wait(-1, libc::WNOHANG | libc::WNOWAIT)
+}
+
+/// Reaps a child: `pid`, or -1 for any. With `block`, waits for one. A child that has stopped has not ended: with waitpid(2), one that asked to be traced by us would be told of.
+///
+/// # Errors
+/// As waitid(2), without `ECHILD` and `EINTR`.
+pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
+    let options = if block { 0 } else { libc::WNOHANG };
+    loop {
+        match wait(pid, options) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            waited => return waited,
+        }
+    }
+}
+
+fn wait(pid: Pid, options: libc::c_int) -> io::Result<Waited> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    let (kind, id) = libc::id_t::try_from(pid).map_or((libc::P_ALL, 0), |id| (libc::P_PID, id));
     // SAFETY: the structure is writable.
-    match check(unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) }) {
+    match check(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options | libc::WEXITED | libc::__WALL) }) {
         Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Waited::NoChild),
         Err(error) => return Err(error),
         Ok(_) => {}
@@ -169,26 +187,6 @@ pub fn peek_ended() -> io::Result<Waited> {
     }
     let exit = if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) };
     Ok(Waited::Ended(pid, exit))
-}
-
-/// Reaps a child: `pid`, or -1 for any. With `block`, waits for one.
-///
-/// # Errors
-/// As waitpid(2), without `ECHILD` and `EINTR`.
-pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
-    let mut status = 0;
-    let options = libc::__WALL | if block { 0 } else { libc::WNOHANG };
-    loop {
-        // SAFETY: the status is writable.
-        return match check(unsafe { libc::waitpid(pid, &raw mut status, options) }) {
-            Ok(0) => Ok(Waited::Alive),
-            Ok(pid) if libc::WIFEXITED(status) => Ok(Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status)))),
-            Ok(pid) => Ok(Waited::Ended(pid, Exit::Signal(libc::WTERMSIG(status)))),
-            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(Waited::NoChild),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-    }
 }
 
 /// What all reaped children used, their own reaped children included.
