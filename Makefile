@@ -37,7 +37,8 @@ demo: build certs ## The main job for real: submit, follow, status, stop, refusa
 
 .PHONY: serve
 serve: build certs ## The server in the foreground on 127.0.0.1:7443
-	@exec worker-server --listen 127.0.0.1:7443 --state-dir .worker --ca certs/ca.crt --cert certs/server.crt --key certs/server.key
+	@mkdir -p -m 700 .worker && report=$$(mktemp) && flags=$$(tools/choose-isolation.sh .worker $$report) && rm $$report && \
+	  exec worker-server --listen 127.0.0.1:7443 --state-dir .worker --ca certs/ca.crt --cert certs/server.crt --key certs/server.key $$flags
 
 .PHONY: certs
 certs: ## The development PKI under certs/; DAYS=N sets how long leaves are valid

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 state=$(mktemp -d)
 server_pid=
 export NO_COLOR=1
-unset WORKER_ADDRESS WORKER_CA WORKER_CERT WORKER_KEY WORKER_AS
+# What is set for another server is not meant for this one.
+for name in ${!WORKER_@}; do [[ $name == WORKER_SUPERVISOR_PATH ]] || unset "$name"; done
 
 say() { printf '\n── %s\n' "$*"; }
 show() {
@@ -47,7 +48,8 @@ trap tidy EXIT
 # Starts the server and waits for the one line it prints when it accepts connections.
 start_server() { # LISTEN
   : >"$state/ready"
-  worker-server --listen "$1" --state-dir "$state/server" --ca certs/ca.crt --cert certs/server.crt --key certs/server.key \
+  # shellcheck disable=SC2086 # flags without blanks
+  worker-server --listen "$1" --state-dir "$state/server" --ca certs/ca.crt --cert certs/server.crt --key certs/server.key $isolation \
     >"$state/ready" 2>>"$state/server.log" &
   server_pid=$!
   disown "$server_pid" # the shell would announce its kill -9
@@ -62,13 +64,46 @@ start_server() { # LISTEN
   export WORKER_ADDRESS
 }
 
+say 'What can this host enforce? The doctor tries it'
+isolation=$(tools/choose-isolation.sh "$state/server" "$state/doctor")
+enforced() { grep -q "^available  $1 " "$state/doctor"; }
+cat "$state/doctor"
+
 say 'A server on a free port, over mutual TLS; we are owner@example.com'
 start_server 127.0.0.1:0
 echo "ready $WORKER_ADDRESS"
-show worker info
+show worker info | sed "/^CAPABILITY/,\$d"
 
 say 'A command, followed to its end'
-show worker run -- find "$PWD/proto" -name '*.proto'
+show worker run -- sh -c 'echo "I am $(id -un 2>/dev/null || id -u) in $(pwd)"'
+
+if [[ -z $isolation ]]; then
+  say 'It runs in a sandbox: it sees the programs of this host and nothing of its data, a directory of its own that goes with it, no other process, no network but a loopback'
+  show worker run -- sh -c 'echo hello >note; ls -A . /home /root; ps -e -o pid,user,comm 2>/dev/null || ls -d /proc/[0-9]*; cut -d: -f1 /proc/net/dev | tail -n +3'
+
+  say 'Our keys and the state of the server are not there'
+  status=0
+  show worker run -- cat "$PWD/certs/server.key" "$state/server/jobs.db" || status=$?
+  [[ $status -eq 1 ]] || fail "expected nothing to be found, got $status"
+
+  say 'The host itself is not to be had: this server allows sandboxes alone'
+  status=0
+  show worker run --isolation host -- true || status=$?
+  [[ $status -eq 125 ]] || fail "expected a refusal, got $status"
+fi
+
+if enforced limit.memory; then
+  say 'A command that wants all the memory gets what it was given'
+  status=0
+  show worker run --memory 64MiB -- tail /dev/zero || status=$?
+  echo "exit code: $status"
+  [[ $status -eq 137 ]] || fail "expected 137, got $status"
+else
+  say 'A limit that this host cannot enforce is refused, not skipped'
+  status=0
+  show worker run --memory 64MiB -- true || status=$?
+  [[ $status -eq 125 ]] || fail "expected a refusal, got $status"
+fi
 
 say 'A command that fails: its exit code is ours'
 status=0

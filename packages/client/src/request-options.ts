@@ -1,6 +1,5 @@
 import type { CallOptions } from './call/call-options.ts';
 import type { IsolationMode, JobLimits, JobState, NetworkMode } from './job/job.ts';
-import type { ServerInfo } from './server-info.ts';
 
 export interface SubmitOptions extends CallOptions {
   /** The program and its arguments, passed on exactly. */
@@ -17,7 +16,7 @@ export interface SubmitOptions extends CallOptions {
   readonly requestId?: string;
 }
 
-/** How far a job is to be kept from its host. What may be asked for is in {@link ServerInfo}. */
+/** How far a job is to be kept from its host. What a server allows is in its `info`. */
 export interface IsolationOptions {
   /** Default: the server's. */
   readonly mode?: IsolationMode;

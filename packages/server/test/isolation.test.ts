@@ -137,3 +137,26 @@ describe('a server that allows less', () => {
     expect(processesOf(strict.stateDir).filter(({ commandLine }) => commandLine.includes(' shim '))).toEqual([]);
   });
 });
+
+describe('a limit that the host cannot enforce', () => {
+  const limits = { memoryBytes: BigInt(2 ** 26) };
+
+  it('is refused with its cure, and starts nothing [LIM-1] [ISO-7]', async () => {
+    await using without = await Bed.open({ jobs: { cgroup: 'none' } });
+    const { jobs } = without.connect();
+    const refused = await refusalOf(jobs.submitJob({ argv: ['true'], limits }));
+    expect(refused).toMatchObject({ code: Code.InvalidArgument, fields: ['limits.memory_bytes'] });
+    expect(refused.message).toMatch(/--cgroup none/);
+  });
+
+  it('is named by the job where the server was told to do what it can [LIM-1]', async () => {
+    await using without = await Bed.open({ jobs: { cgroup: 'none', enforcement: 'best-effort' } });
+    const { jobs } = without.connect();
+    const { job } = await jobs.submitJob({ argv: ['true'], limits });
+    expect((await jobs.waitJob({ id: job?.id ?? '' })).job).toMatchObject({
+      state: JobState.COMPLETED,
+      limits,
+      unenforced: ['memory_bytes'],
+    });
+  });
+});

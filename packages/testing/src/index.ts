@@ -3,12 +3,14 @@ export { connectAs, type Caller, type ConnectAsOptions } from './call/connect-as
 export { follow, followAcrossRestarts, retried, StreamCut, type FollowOptions } from './call/follow.ts';
 export { OutputTally } from './call/output-tally.ts';
 export { stalledFollower, type StalledFollower } from './call/stalled-follower.ts';
+export { residentBytes, tracesOf, type Traces } from './find/traces-of.ts';
 export { eventually, within, type EventuallyOptions } from './eventually.ts';
 export { contextSwitches } from './find/context-switches.ts';
 export { filesOf, type FoundFile } from './find/files-of.ts';
 export { isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
 export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
 export { compile } from './program/compile.ts';
+export { FailingCalls, HeldBack, openDescriptors, SmallDisk, tasksOf } from './program/faulty.ts';
 export { Gate } from './program/gate.ts';
 export { canariesLeft, HostileHost, type Attempt } from './program/hostile-host.ts';
 export { Lifeline } from './program/lifeline.ts';

@@ -58,7 +58,15 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
     const harm = (await attack(IsolationMode.HOST, NetworkMode.UNSPECIFIED)).filter(({ verdict }) => verdict === 'HARM');
     expect(harm.length).toBeGreaterThanOrEqual(25);
     const names = harm.map(({ name }) => name);
-    for (const sure of ['tcp:127.0.0.1', 'abstract:planted', 'unix:planted', 'canary:/tmp', 'process-foreign-in-proc', 'ns:mnt', 'kernel-user-keyring']) {
+    for (const sure of [
+      'tcp:127.0.0.1',
+      'abstract:planted',
+      'unix:planted',
+      'canary:/tmp',
+      'process-foreign-in-proc',
+      'ns:mnt',
+      'kernel-user-keyring',
+    ]) {
       expect.soft(names).toContain(sure);
     }
   });
@@ -79,7 +87,9 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
       const id = await bed.run('', {
         argv: [host.probe, ...host.arguments(), ...targets(victim, program), `writable=${writable}`],
         isolation:
-          mode === IsolationMode.HOST ? { mode } : { mode, network, binds: [{ source: host.readable }, { source: writable, writable: true }] },
+          mode === IsolationMode.HOST
+            ? { mode }
+            : { mode, network, binds: [{ source: host.readable }, { source: writable, writable: true }] },
       });
       const job = await bed.ended(id, 100_000);
       const output = await follow(bed.owner, id);
@@ -97,6 +107,7 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
     const of = (...names: string[]) => join(bed.stateDir, ...names);
     return [
       ...[`server=${bed.server.pid}`, `shim=${parentOf(program) ?? 0}`, `foreign=${program}`],
+      `oom=${readFileSync(`/proc/${bed.server.pid}/oom_score_adj`, 'latin1').trim()}`,
       ...[`read:server-key=${bed.certificates.server.key}`, `read:ca=${bed.certificates.ca}`, `read:database=${of('jobs.db')}`],
       ...[`list:state=${bed.stateDir}`, `list:jobs=${of('jobs')}`, `list:work=${of('work')}`],
       ...[`read:output-of-other=${of('jobs', victim, 'output')}`, `read:workspace-of-other=${of('work', victim, 'secret')}`],
@@ -107,7 +118,10 @@ describe.each(users)('a hostile job of a server that runs as %s', (_, uid) => {
 
 test('the descriptions of the probe name each attempt once', () => {
   const names = ['files', 'processes', 'network', 'privileges', 'mounts', 'kernel'].flatMap((file) =>
-    Array.from(readFileSync(new URL(`../programs/hostile-probe/${file}.c`, import.meta.url), 'utf8').matchAll(/^ {4}\{"([a-z0-9-]+)", \w+\},$/gm), ([, name]) => name),
+    Array.from(
+      readFileSync(new URL(`../programs/hostile-probe/${file}.c`, import.meta.url), 'utf8').matchAll(/^ {4}\{"([a-z0-9-]+)", \w+\},$/gm),
+      ([, name]) => name,
+    ),
   );
   expect(names.length).toBeGreaterThan(150);
   expect(new Set(names).size).toBe(names.length);

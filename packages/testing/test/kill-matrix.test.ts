@@ -37,11 +37,27 @@ const grounds: readonly Ground[] = [
         { name: 'root, in a sandbox', run: sandbox, by: 'kill.namespace' as const },
         { name: 'root, in a cgroup', run: { ...host, limits: { processes: 5_000n } }, by: 'kill.cgroup' as const },
         { name: 'root, as a user of its own', run: host, args: ['--cgroup', 'none'], by: 'kill.own-uid' as const },
-        { name: 'root, with neither', run: host, args: ['--cgroup', 'none', '--run-as', 'root'], without: ['kill-init', 'kill-all'] as const },
+        {
+          name: 'root, with neither',
+          run: host,
+          args: ['--cgroup', 'none', '--run-as', 'root'],
+          without: ['kill-init', 'kill-all'] as const,
+        },
       ]
     : []),
   { name: 'an ordinary user, in a sandbox', ...ordinary, run: sandbox, by: 'kill.namespace' },
-  ...(asRoot ? [{ name: 'an ordinary user, in a cgroup', ...ordinary, run: host, delegated: true, by: 'kill.cgroup' as const, without: ['kill-all'] as const }] : []),
+  ...(asRoot
+    ? [
+        {
+          name: 'an ordinary user, in a cgroup',
+          ...ordinary,
+          run: host,
+          delegated: true,
+          by: 'kill.cgroup' as const,
+          without: ['kill-all'] as const,
+        },
+      ]
+    : []),
   { name: 'an ordinary user, with neither', ...ordinary, run: host, args: ['--cgroup', 'none'], without: ['kill-all'] },
 ];
 
@@ -51,7 +67,12 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
   let quit: string;
   const cgroup = delegated ? Delegated.make(uid) : undefined;
   beforeAll(async () => {
-    bed = await TestBed.open({ ...(uid === undefined ? {} : { uid }), args, isolation: 'host,sandbox', ...(cgroup === undefined ? {} : { cgroup: cgroup.path }) });
+    bed = await TestBed.open({
+      ...(uid === undefined ? {} : { uid }),
+      args,
+      isolation: 'host,sandbox',
+      ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
+    });
     const { capabilities } = await bed.owner.jobs.getServerInfo({});
     const can = new Set(capabilities.filter(({ available }) => available).map(({ name }) => name));
     if (by === undefined) expect([...can]).not.toContain('kill.cgroup');
@@ -66,39 +87,45 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
     await cgroup?.remove();
   });
 
-  test.each(ways.filter((way) => !without.includes(way)))('%s: nothing of it exists when Stop answers [KILL-1, KILL-2, KILL-7, ISO-5]', async (way) => {
-    using lifeline = new Lifeline(bed.path('lifeline'));
-    const { id, uids } = await start(way, lifeline);
-    const began = performance.now();
-    const { job, survivingPids } = await within(20_000, 'Stop answers', bed.owner.jobs.stopJob({ id }));
-    const elapsed = performance.now() - began;
-    // Asked in the same turn of the event loop as the answer came in.
-    const held = lifeline.held();
-    const left = processesOf(`WORKER_JOB_ID=${id}`);
-    if (survivingPids.length === 0) {
-      expect(held, 'a process of the job lives').toBe(false);
-      expect(left).toEqual([]);
-      expect([job?.state, job?.reason]).toEqual([JobState.STOPPED, EndReason.STOP_REQUESTED]);
-    } else {
-      expect(job?.state, 'what survives is named while the job still runs').toBe(JobState.RUNNING);
-    }
-    expect(survivingPids, 'a plain process does not survive SIGKILL').toEqual([]);
-    expect(elapsed).toBeLessThan(1_000 + WIRE_MS);
-    await expectNothingOf(id, uids);
-  });
+  test.each(ways.filter((way) => !without.includes(way)))(
+    '%s: nothing of it exists when Stop answers [KILL-1, KILL-2, KILL-7, ISO-5]',
+    async (way) => {
+      using lifeline = new Lifeline(bed.path('lifeline'));
+      const { id, uids } = await start(way, lifeline);
+      const began = performance.now();
+      const { job, survivingPids } = await within(20_000, 'Stop answers', bed.owner.jobs.stopJob({ id }));
+      const elapsed = performance.now() - began;
+      // Asked in the same turn of the event loop as the answer came in.
+      const held = lifeline.held();
+      const left = processesOf(`WORKER_JOB_ID=${id}`);
+      if (survivingPids.length === 0) {
+        expect(held, 'a process of the job lives').toBe(false);
+        expect(left).toEqual([]);
+        expect([job?.state, job?.reason]).toEqual([JobState.STOPPED, EndReason.STOP_REQUESTED]);
+      } else {
+        expect(job?.state, 'what survives is named while the job still runs').toBe(JobState.RUNNING);
+      }
+      expect(survivingPids, 'a plain process does not survive SIGKILL').toEqual([]);
+      expect(elapsed).toBeLessThan(1_000 + WIRE_MS);
+      await expectNothingOf(id, uids);
+    },
+  );
 
-  test.runIf(run === sandbox)('the init of its sandbox killed from outside: nothing of it is left, and the job has ended [KILL-1, ISO-5]', async () => {
-    using lifeline = new Lifeline(bed.path('lifeline'));
-    const { id, uids, first } = await start('deaf', lifeline);
-    const { shim } = supervisorsOf(first);
-    const init = childrenOf(shim).find((pid) => pid !== first);
-    expect(init, 'the shim has an init beside the program').toBeDefined();
-    process.kill(init!, 'SIGKILL');
-    const job = await bed.ended(id);
-    expect(lifeline.held()).toBe(false);
-    expect([job.state, job.signal]).toEqual([JobState.COMPLETED, 'SIGKILL']);
-    await expectNothingOf(id, uids);
-  });
+  test.runIf(run === sandbox)(
+    'the init of its sandbox killed from outside: nothing of it is left, and the job has ended [KILL-1, ISO-5]',
+    async () => {
+      using lifeline = new Lifeline(bed.path('lifeline'));
+      const { id, uids, first } = await start('deaf', lifeline);
+      const { shim } = supervisorsOf(first);
+      const init = childrenOf(shim).find((pid) => pid !== first);
+      expect(init, 'the shim has an init beside the program').toBeDefined();
+      process.kill(init!, 'SIGKILL');
+      const job = await bed.ended(id);
+      expect(lifeline.held()).toBe(false);
+      expect([job.state, job.signal]).toEqual([JobState.COMPLETED, 'SIGKILL']);
+      await expectNothingOf(id, uids);
+    },
+  );
 
   async function start(way: Way, lifeline: Lifeline): Promise<{ id: string; uids: Set<number>; first: number }> {
     const id = await bed.run('', {
@@ -109,7 +136,10 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
     });
     const looking = new AbortController();
     let said = '';
-    for await (const { event } of bed.owner.jobs.streamOutput({ id }, { signal: AbortSignal.any([looking.signal, AbortSignal.timeout(30_000)]) })) {
+    for await (const { event } of bed.owner.jobs.streamOutput(
+      { id },
+      { signal: AbortSignal.any([looking.signal, AbortSignal.timeout(30_000)]) },
+    )) {
       if (event.case === 'chunk') said += Buffer.from(event.value.data).toString();
       if (said.includes('ready\n')) break;
       expect(event.case, `the job has ended before it was ready: ${said}`).not.toBe('end');
@@ -118,7 +148,11 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
     expect(lifeline.held(), 'the tree lives').toBe(true);
     const pids = processesOf(`WORKER_JOB_ID=${id}`).map(({ pid }) => pid);
     const first = Math.min(...pids.filter((pid) => isAlive(pid)));
-    return { id, first, uids: new Set(pids.map(uidOf).filter((found) => found !== undefined && found >= 1_880_000_000 && found <= 1_880_065_535) as number[]) };
+    return {
+      id,
+      first,
+      uids: new Set(pids.map(uidOf).filter((found) => found !== undefined && found >= 1_880_000_000 && found <= 1_880_065_535) as number[]),
+    };
   }
 
   async function expectNothingOf(id: string, uids: ReadonlySet<number>): Promise<void> {
@@ -174,7 +208,8 @@ class Delegated {
   async remove(): Promise<void> {
     await eventually(
       () => {
-        for (const path of execFileSync('find', [this.path, '-depth', '-type', 'd'], { encoding: 'utf8' }).trim().split('\n')) rmdirSync(path);
+        for (const path of execFileSync('find', [this.path, '-depth', '-type', 'd'], { encoding: 'utf8' }).trim().split('\n'))
+          rmdirSync(path);
         return true;
       },
       { what: `nobody is left in ${this.path}` },
@@ -199,7 +234,9 @@ function processesWithUid(uid: number): number[] {
 
 function cgroupsOf(id: string): string[] {
   try {
-    return execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', id], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter(Boolean);
+    return execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', id], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')
+      .filter(Boolean);
   } catch {
     // A directory went while it looked: it is asked again.
     return ['unknown'];

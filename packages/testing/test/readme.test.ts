@@ -22,7 +22,8 @@ let bed: TestBed;
 let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  bed = await TestBed.open();
+  // As `make serve` starts it.
+  bed = await TestBed.open({ isolation: 'sandbox' });
   const bin = join(bed.directory, 'bin');
   mkdirSync(bin);
   // What `npx worker` finds at the root of the repository.

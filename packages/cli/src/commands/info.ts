@@ -24,14 +24,17 @@ function text(info: ServerInfo): string {
   const { outputBytes, outputAction } = info.defaultLimits;
   const [mode, ...otherModes] = info.isolationModes;
   const [network, ...otherNetworks] = info.networkModes.map(networkText);
+  const sandbox = [
+    ['a sandbox has', network && withOthers(network, otherNetworks)],
+    ['and may bind', info.binds.map(bindText).join(', ')],
+  ] as const;
   const head = properties([
     ['server', oneLine(info.version)],
     ['up since', info.startedAt.toISOString()],
     ['you are', oneLine(info.principal)],
     ['you may call', info.methods.map((method) => oneLine(method.slice(method.lastIndexOf('/') + 1))).join(', ')],
     ['isolation', mode && withOthers(mode, otherModes)],
-    ['a sandbox has', network && withOthers(network, otherNetworks)],
-    ['and may bind', info.binds.map(bindText).join(', ')],
+    ...(info.isolationModes.includes('sandbox') ? sandbox : []),
     ['a job may use', limitsText(info.maxLimits) || 'what the host has'],
     ['output kept', `${formatSize(outputBytes)} a job unless it asks otherwise (${outputAction})`],
     ['largest message', formatSize(info.maxMessageBytes)],

@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   IsolationMode as WireMode,
-  IsolationSchema,
   NetworkMode as WireNetwork,
   type Bind as BindMessage,
   type Isolation,
+  type IsolationSchema,
 } from '@worker/protocol';
 import { checkOneOf, checkText } from '../call/check-options.ts';
 import type { IsolationOptions } from '../request-options.ts';

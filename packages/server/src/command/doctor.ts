@@ -12,7 +12,7 @@ import { tryJobs, type Trial } from './try-jobs.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What was found. */
-export interface Examination {
+interface Examination {
   readonly capabilities: readonly Capability[];
   /** One job of each kind that the flags let a client ask for. */
   readonly trials: readonly Trial[];

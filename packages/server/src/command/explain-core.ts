@@ -1,4 +1,4 @@
-import { CoreError } from '@worker/core';
+import type { CoreError } from '@worker/core';
 import { ceilingFlags } from './job-flags.ts';
 import { StartError } from './read-identity.ts';
 import { UsageError } from './usage-error.ts';

@@ -16,7 +16,7 @@ const times: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** What a flag takes, and its value by a parser that answers undefined for what it does not take. As `worker` has them, so that what one prints the other takes. */
 export interface Quantity {
   readonly form: string;
-  parse(text: string): number | undefined;
+  readonly parse: (text: string) => number | undefined;
 }
 
 /** Bytes. A lone K or M could mean either of two sizes and is not taken. */

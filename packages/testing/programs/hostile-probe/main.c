@@ -12,7 +12,7 @@
 //     tcp:NAME=ADDR,PORT     somebody who listens                           udp:NAME=ADDR,PORT somebody who receives
 //     setuid:NAME=PATH       a setuid root copy of id                       filecap:NAME=PATH  a copy of this with all file capabilities
 //     shm=KEY                a System V segment of the host                 ns:NAME=INODE      a namespace of the host
-//     server=PID shim=PID foreign=PID                                       writable=DIR readable=DIR  what is bound
+//     server=PID shim=PID foreign=PID oom=SCORE of the server               writable=DIR readable=DIR  what is bound
 //   hostile-probe plant-shm KEY | plant-filecap PATH | show-capabilities
 #define _GNU_SOURCE
 #include "probe.h"
@@ -112,6 +112,7 @@ static void hear(const char *kind, char *value) {
   else if (strcmp(kind, "readable") == 0) told.readable_bind = value;
   else if (strcmp(kind, "server") == 0) told.server = atoi(value);
   else if (strcmp(kind, "shim") == 0) told.shim = atoi(value);
+  else if (strcmp(kind, "oom") == 0) told.server_oom_score = atoi(value);
   else if (strcmp(kind, "foreign") == 0) told.foreign = atoi(value);
   else if (strcmp(kind, "canary") == 0 && told.canary_count < 64) told.canaries[told.canary_count++] = value;
 }

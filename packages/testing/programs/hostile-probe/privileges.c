@@ -179,11 +179,10 @@ static void raise_core_limit(const char *subject, struct outcome *out) {
 
 static void lower_oom_score(const char *subject, struct outcome *out) {
   (void)subject;
-  char text[32] = "", lower[16];
-  read_some("/proc/self/oom_score_adj", text, sizeof text);
+  char lower[16];
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return say(out, REFUSED, "%s", strerrorname_np(errno));
-  int length = snprintf(lower, sizeof lower, "%d", atoi(text) - 10);
+  int length = snprintf(lower, sizeof lower, "%d", told.server_oom_score - 1);
   judge(out, write(fd, lower, (size_t)length));
 }
 

@@ -35,6 +35,8 @@ struct told {
   size_t canary_count;
   // Process ids of the host.
   pid_t server, shim, foreign;
+  // The server's oom_score_adj. A job is offered to the kernel before the server is; where the server may not fix that, the job can take itself back to where the server is, and never below.
+  int server_oom_score;
 };
 extern struct told told;
 

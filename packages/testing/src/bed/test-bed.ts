@@ -21,6 +21,8 @@ export interface TestBedOptions {
   readonly args?: readonly string[];
   /** What jobs may ask for, the default first, on either network and with what is shared bound, each as the user the server gives it. Default: the host, as the server's user. */
   readonly isolation?: string;
+  /** Where its directory is made. Default: that for temporary files. */
+  readonly parent?: string;
   /** A cgroup that the server is put into when it is started. */
   readonly cgroup?: string;
   /** Its environment beside PATH. */
@@ -75,7 +77,7 @@ export class TestBed implements AsyncDisposable {
   }
 
   static async open(options: TestBedOptions = {}): Promise<TestBed> {
-    const directory = mkdtempSync(join(tmpdir(), 'worker-e2e-'));
+    const directory = mkdtempSync(join(options.parent ?? tmpdir(), 'worker-e2e-'));
     try {
       const certificates = await makeDevCertificates(join(directory, 'certs'));
       const stateDir = join(directory, options.stateName ?? 'state');

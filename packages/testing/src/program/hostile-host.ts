@@ -54,7 +54,9 @@ export class HostileHost implements AsyncDisposable {
 
   /** The arguments of the probe, without those that its caller knows. */
   arguments(): string[] {
-    const namespaces = ['mnt', 'pid', 'net', 'ipc', 'uts', 'user', 'cgroup'].map((kind) => `ns:${kind}=${kind},${statSync(`/proc/self/ns/${kind}`).ino}`);
+    const namespaces = ['mnt', 'pid', 'net', 'ipc', 'uts', 'user', 'cgroup'].map(
+      (kind) => `ns:${kind}=${kind},${statSync(`/proc/self/ns/${kind}`).ino}`,
+    );
     return [`marker=${this.marker}`, `readable=${this.readable}`, ...this.#arguments, ...namespaces];
   }
 
@@ -115,7 +117,8 @@ export class HostileHost implements AsyncDisposable {
       this.#arguments.push(`read:link-in-bind-${index}=${link}`);
     }
     execFileSync('ln', ['-s', '../'.repeat(12), join(this.readable, 'up')]);
-    for (const canary of this.#canaries.slice(0, 3)) this.#arguments.push(`read:dots-in-bind${canary.slice(0, 5)}=${join(this.readable, 'up')}${canary}`);
+    for (const canary of this.#canaries.slice(0, 3))
+      this.#arguments.push(`read:dots-in-bind${canary.slice(0, 5)}=${join(this.readable, 'up')}${canary}`);
   }
 
   async #listen(): Promise<void> {

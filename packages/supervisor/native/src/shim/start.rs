@@ -80,7 +80,9 @@ pub fn start(
     let (exec, exec_end) = fd::pipe().map_err(prepare)?;
     fd::set_nonblocking(exec.as_fd()).map_err(prepare)?;
     // Before the job's pipes: what its init does not have it need not close.
-    let enclosed = unborn.map(|unborn| unborn.enclose(exec_end.as_fd())).transpose()?;
+    // An init that fails at once may be gone before its namespace is entered, which says less than what it told.
+    let told = |failed| told_by_init(exec.as_fd()).map_or(failed, |report| Subjects::of(launch).failed(&report, plan));
+    let enclosed = unborn.map(|unborn| unborn.enclose(exec_end.as_fd())).transpose().map_err(told)?;
     let (stdout, stdout_end) = fd::pipe().map_err(prepare)?;
     let (stderr, stderr_end) = fd::pipe().map_err(prepare)?;
     if let Some(identity) = identity {
