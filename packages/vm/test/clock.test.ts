@@ -14,7 +14,8 @@ afterAll(async () => {
 
 // On the host and as root: what is shown here does not depend on isolation.
 const unconfined = { isolation: { modes: ['host'] }, runAs: 'root' } as const;
-const LIMIT = 4;
+// Seconds; longer than a few calls into the guest take on a busy host.
+const LIMIT = 8;
 
 for (const days of [1, -1]) {
   const jump = `date -s @$(( $(date +%s) ${days > 0 ? '+' : '-'} 86400 )) >/dev/null`;
@@ -43,9 +44,7 @@ for (const days of [1, -1]) {
       limits: { wallTimeMs: LIMIT * 1000 },
     });
     await vm.sh('until pgrep -fx "sleep 1001" >/dev/null; do sleep 0.02; done');
-    await session.kill();
-    await vm.sh(jump);
-    await vm.sh('pgrep -fx "sleep 1001"');
+    await vm.sh(`kill -9 ${session.pid}; ${jump}; pgrep -fx "sleep 1001"`);
     await vm.sh('while pgrep -fx "sleep 1001" >/dev/null; do sleep 0.05; done');
     const lasted = (await uptime()) - Number(await vm.sh('cat /tmp/alone'));
     expect(lasted).toBeGreaterThan(LIMIT - 1);
