@@ -103,7 +103,7 @@ function orderOf(given: SubmitOptions): Uint8Array | undefined {
   const { memoryBytes, processes } = spec.limits;
   expect(memoryBytes >= 1 && memoryBytes <= 2 ** 32 && processes >= 1 && processes <= 1000).toBe(true);
   const order = { ...spec, jobId: JOB_ID, env: jobEnvironment(spec.env, JOB_ID, user), cwd: spec.cwd || '/' };
-  return encodeOrder(1n, { ...order, bestEffort: false, identity: { kind: 'launcher' } });
+  return encodeOrder(1n, { ...order, bestEffort: false, identity: { kind: 'own' } });
 }
 
 test('[SUB-5] whatever is submitted is refused with its field named, or becomes an order that the launcher takes', () => {

@@ -359,3 +359,17 @@ fn what_cannot_be_killed_is_named_and_the_kill_goes_on() {
     frozen.thaw();
     assert_eq!(connection.ended().expect("the end").cause(), EndCause::StopRequested);
 }
+
+/// A program that asks to be traced by its parent stops at its exec: a wait could take that for its end. [KILL-1] [JOB-2]
+#[test]
+fn a_program_that_wants_to_be_traced_does_not_pass_for_ended() {
+    if !std::path::Path::new("/usr/bin/python3").exists() {
+        eprintln!("skipped: no python3 here to call ptrace with");
+        return;
+    }
+    let mut lab = Lab::new();
+    let script = "import ctypes, os\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nos.execv('/bin/sh', ['sh', '-c', 'echo ready; exit 3'])";
+    let launch = lab.job(&["/usr/bin/python3", "-c", script]);
+    let job = lab.run(launch);
+    assert_eq!((job.exit_code(), job.stdout().as_str()), (Some(3), "ready\n"));
+}

@@ -52,7 +52,8 @@ fn a_memory_hog_is_out_of_memory_and_its_neighbour_runs_on() {
         assert_eq!(result.cause(), EndCause::OutOfMemory, "{script}: {result:?}");
         let peak = result.usage.expect("usage").peak_memory_bytes;
         assert!(peak > 24 * MIB && peak <= 32 * MIB, "{peak}");
-        assert!(!job.stdout().contains("survived"));
+        // cgroup v1 kills one process and tells the shim, which ends the rest; v2 kills all at once.
+        assert!(lab.controller("memory").is_some_and(|(version, _)| version == 1) || !job.stdout().contains("survived"));
     }
     assert!(neighbour.try_connect().is_some_and(|connection| connection.hello.cause() == EndCause::Unspecified));
     neighbour.connect().stop(0);

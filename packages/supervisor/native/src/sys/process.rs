@@ -155,7 +155,7 @@ pub fn peek_ended() -> io::Result<Waited> {
     wait(-1, libc::WNOHANG | libc::WNOWAIT)
 }
 
-/// Reaps a child: `pid`, or -1 for any. With `block`, waits for one. A child that has stopped has not ended: with waitpid(2), one that asked to be traced by us would be told of.
+/// Reaps a child: `pid`, or -1 for any. With `block`, waits for one.
 ///
 /// # Errors
 /// As waitid(2), without `ECHILD` and `EINTR`.
@@ -169,24 +169,33 @@ pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
     }
 }
 
+/// One wait for an end. A child that asked to be traced by its parent stops, and its stops are told whatever was asked for: we trace nobody, so it is let go and the wait goes on.
 fn wait(pid: Pid, options: libc::c_int) -> io::Result<Waited> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let (kind, id) = libc::id_t::try_from(pid).map_or((libc::P_ALL, 0), |id| (libc::P_PID, id));
-    // SAFETY: the structure is writable.
-    match check(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options | libc::WEXITED | libc::__WALL) }) {
-        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Waited::NoChild),
-        Err(error) => return Err(error),
-        Ok(_) => {}
+    loop {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: the structure is writable.
+        match check(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options | libc::WEXITED | libc::__WALL) }) {
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Waited::NoChild),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        // SAFETY: zeroed, and filled by waitid when a child was found; all bit patterns are valid.
+        let info = unsafe { info.assume_init() };
+        // SAFETY: waitid fills the child's fields, or none.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        match info.si_code {
+            _ if pid == 0 => return Ok(Waited::Alive),
+            libc::CLD_EXITED => return Ok(Waited::Ended(pid, Exit::Code(status))),
+            libc::CLD_KILLED | libc::CLD_DUMPED => return Ok(Waited::Ended(pid, Exit::Signal(status))),
+            _ => {
+                // The signal that it stopped for goes on to it, but for the trap of the tracing itself.
+                let signal = if status & 0x7f == libc::SIGTRAP { 0 } else { status & 0x7f };
+                // SAFETY: touches no memory. It fails for a child that has been killed meanwhile, whose end the next wait tells.
+                unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, libc::c_long::from(signal)) };
+            }
+        }
     }
-    // SAFETY: zeroed, and filled by waitid when a child was found; all bit patterns are valid.
-    let info = unsafe { info.assume_init() };
-    // SAFETY: waitid fills the child's fields, or none.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    if pid == 0 {
-        return Ok(Waited::Alive);
-    }
-    let exit = if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) };
-    Ok(Waited::Ended(pid, exit))
 }
 
 /// What all reaped children used, their own reaped children included.
