@@ -227,6 +227,11 @@ fn a_hostile_job_is_refused_everything_on_either_network() {
             let probe = PROBE.replace("@PORT@", &port.to_string()).replace("@NAME@", &name);
             let mut launch = enclosed(lab.job(&["/usr/bin/python3", "-c", &probe]));
             launch.sandbox.as_mut().expect("a sandbox").network = network.into();
+            // Older kernels cannot hide the abstract sockets of a network that is shared.
+            if network == Network::Host && lab.hello.host.as_ref().is_some_and(|host| host.landlock_abi < 6) {
+                assert_eq!(lab.try_launch(launch).expect_err("a refusal").stage, "sandbox");
+                continue;
+            }
             let out = finish(&mut lab, launch);
             let expected = if network == Network::None { "end\n" } else { "connected 127.0.0.1\nend\n" };
             assert_eq!(out, expected);
