@@ -49,6 +49,7 @@ pub fn run(order: Order<'_>) -> ! {
         let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
         end_all(|| strike(&group, order.job.claim.as_ref()));
         patiently(|| group.remove());
+        order.means.cgroups.remove_unused();
         if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 
 use harness::{DEADLINE, Lab, NOBODY, eventually, wait_for};
-use worker_supervisor::wire::v1::{Identity, Launch, RefusalReason, User, identity::Who, result};
+use worker_supervisor::wire::v1::{Identity, Launch, RefusalReason, ResourceLimits, User, identity::Who, result};
 
 fn own(launch: Launch) -> Launch {
     Launch { identity: Some(Identity { who: Some(Who::Own(true)) }), ..launch }
@@ -105,7 +105,10 @@ fn who_cannot_be_is_refused_and_so_is_anybody_but_ourselves_without_root() {
 #[test]
 fn what_is_left_of_a_job_whose_shim_and_guard_were_killed_ends_before_its_user_id_is_lent_again() {
     let Some(mut lab) = lab_with_own_uids(&["--job-uids", "1990000010-1990000010"]) else { return };
-    let launch = own(lab.shell("echo ready; setsid sleep 1000 & exec sleep 1000"));
+    // Where there are cgroups, it has some.
+    let limits = ResourceLimits { memory_bytes: 64 << 20, best_effort: true, ..ResourceLimits::default() };
+    let launch = Launch { limits: Some(limits), ..own(lab.shell("echo ready; setsid sleep 1000 & exec sleep 1000")) };
+    let id = launch.job_id.clone();
     let job = lab.launch(launch);
     job.first_line();
     let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
@@ -120,6 +123,7 @@ fn what_is_left_of_a_job_whose_shim_and_guard_were_killed_ends_before_its_user_i
         let launch = own(lab.shell("id -u"));
         lab.try_launch(launch).ok()
     });
+    assert!(lab.cgroups().iter().all(|path| !path.to_string_lossy().contains(&id)), "{:?}", lab.cgroups());
     assert_eq!(next.first_line(), "1990000010");
     let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
     assert!(eventually(|| left().is_empty().then_some(())).is_some(), "within {DEADLINE:?}");

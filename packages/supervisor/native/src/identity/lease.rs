@@ -64,11 +64,11 @@ impl Leases {
         alone(self.range.first)
     }
 
-    /// Lends the next that is free.
+    /// Lends the next that is free, and tells whether a job had it of which nobody saw that nothing is left: its processes were ended just now.
     ///
     /// # Errors
     /// `EAGAIN` when all are lent, else of the call that failed.
-    pub fn take(&mut self) -> io::Result<(Identity, Lease)> {
+    pub fn take(&mut self) -> io::Result<(Identity, Lease, bool)> {
         let file = open(&self.path)?;
         for _ in self.range.first..=self.range.last {
             let uid = self.next;
@@ -77,11 +77,12 @@ impl Leases {
                 continue;
             }
             let lease = Lease { file, uid };
-            if lease.is_marked()? {
+            let used = lease.is_marked()?;
+            if used {
                 end_all_of(uid)?;
             }
             lease.mark(1)?;
-            return Ok((alone(uid), lease));
+            return Ok((alone(uid), lease, used));
         }
         Err(io::Error::from_raw_os_error(libc::EAGAIN))
     }

@@ -17,7 +17,7 @@ pub fn remove(state: &StateDir) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(maker) = name.to_str().and_then(|name| name.rsplit_once('.')?.1.parse().ok()) else { continue };
-        if !is_shim(maker)
+        if !is_maker(maker)
             && let Ok(name) = CString::new(name.into_encoded_bytes())
         {
             remove_one(state.starting.as_fd(), &name);
@@ -50,11 +50,14 @@ fn is_watched(state: &StateDir, job_id: &str) -> bool {
     std::os::unix::net::UnixStream::connect(format!("/proc/self/fd/{}/{job_id}/shim.sock", state.jobs.as_raw_fd())).is_ok()
 }
 
-/// Whether a process can be the maker: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.
-pub fn is_shim(maker: Pid) -> bool {
+/// Whether a process can be the maker, a shim or a launcher: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.
+pub fn is_maker(maker: Pid) -> bool {
     let alive = !signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
-    let head = [b"(", shim::PROCESS_NAME.to_bytes(), b") "].concat();
-    let is_ours = |stat: &[u8]| stat.windows(head.len() + 1).any(|window| window.starts_with(&head) && !matches!(window[head.len()], b'Z' | b'X'));
+    let named = |stat: &[u8], name: &CStr| {
+        let head = [b"(", name.to_bytes(), b") "].concat();
+        stat.windows(head.len() + 1).any(|window| window.starts_with(&head) && !matches!(window[head.len()], b'Z' | b'X'))
+    };
+    let is_ours = |stat: &[u8]| named(stat, shim::PROCESS_NAME) || named(stat, super::PROCESS_NAME);
     alive && std::fs::read(format!("/proc/{maker}/stat")).map_or(true, |stat| is_ours(&stat))
 }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::StateDir;
 use super::enclosing::Enclosing;
+use super::leftovers::is_maker;
 use crate::identity::{self, Claim, Identity, Leases, Range};
-use crate::limits::{self, Cgroups, Plan};
+use crate::limits::{self, Cgroups, Leftovers, Plan};
 use crate::sys::{errno, host, process};
 use crate::wire::v1::{Attempt, Host, Identity as WireIdentity, Launch, LaunchRefused, RefusalReason, ResourceLimits, identity::Who};
 
@@ -38,6 +39,7 @@ pub struct Means {
     pub dying_score: String,
     nproc_by_namespace: bool,
     leases: Leases,
+    leftovers: Leftovers,
     own_uids: Attempt,
     /// What sandboxes are made from.
     pub enclosing: Enclosing,
@@ -60,6 +62,7 @@ impl Means {
             dying_score: limits::dying_score(),
             nproc_by_namespace: limits::counts_processes_by_namespace(),
             leases,
+            leftovers: Leftovers::default(),
             own_uids,
             enclosing: Enclosing::find(state.work.as_fd()),
         }
@@ -92,6 +95,19 @@ impl Means {
             .map_err(|refused| Box::new(cannot("limits", refused.errno, format!("{} cannot be enforced on this host", refused.field))))
     }
 
+    /// Makes ready what a job with this plan will use.
+    pub fn make_ready(&mut self, plan: &Plan) {
+        if !plan.uses.is_empty() {
+            self.leftovers.remove_some(&self.cgroups, is_maker);
+            self.cgroups.restore(&plan.uses);
+        }
+    }
+
+    /// Removes what jobs left of which neither shim nor guard lives.
+    pub fn remove_all_leftovers(&mut self) {
+        self.leftovers.remove_all(&self.cgroups, is_maker);
+    }
+
     /// Whom a job runs as; a user id of its own is lent to it.
     ///
     /// # Errors
@@ -107,8 +123,11 @@ impl Means {
                 Err(Box::new(cannot("identity", self.own_uids.errno, format!("no user ids of their own for jobs: {} fails", self.own_uids.stage))))
             }
             Some(Who::Own(_)) => {
-                let (identity, lease) =
+                let (identity, lease, used) =
                     self.leases.take().map_err(|error| Box::new(cannot("identity", errno(&error), format!("lending a user id: {error}"))))?;
+                if used {
+                    self.remove_all_leftovers();
+                }
                 Ok(Some(Claim { identity, lease: Some(lease) }))
             }
         }

@@ -7,7 +7,7 @@ mod start;
 mod state_dir;
 mod validate;
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use prost::Message;
@@ -18,13 +18,14 @@ pub use start::{Accepted, Order, refused};
 pub use state_dir::StateDir;
 pub use validate::check;
 
-use crate::limits;
 use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};
 use crate::wire::v1::{LauncherHello, LauncherRequest, LauncherResponse, RefusalReason, launcher_request, launcher_response};
 use crate::wire::{Inbox, Outbox, PROTOCOL_VERSION, Received};
 use start::Start;
 
+/// What ps shows.
+pub const PROCESS_NAME: &CStr = c"worker-launcher";
 /// Where core put its socket.
 const CORE: i32 = 3;
 // Each start under way holds a descriptor and two young processes; requests beyond this wait in the socket.
@@ -50,8 +51,8 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     let state = StateDir::open(state_dir)?;
     leftovers::remove(&state);
     leftovers::remove_workspaces(&state);
-    let means = Means::find(wishes, &state);
-    limits::remove_leftovers(&means.cgroups, leftovers::is_shim);
+    let mut means = Means::find(wishes, &state);
+    means.remove_all_leftovers();
     let mut launcher = Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
     launcher.greet();
     let served = launcher.serve();
@@ -62,6 +63,7 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
 /// Everything that shims and programs inherit is set once, here: a job then costs no call for it.
 fn become_launcher() -> std::io::Result<()> {
     title::find();
+    process::set_name(PROCESS_NAME);
     // Out of the server's session: a Ctrl-C or a hang-up there is not meant for us. It fails when core has done it already.
     let _ = process::set_session();
     signal::unblock_all();

@@ -49,7 +49,7 @@ impl Order<'_> {
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let lease = self.job.claim.iter().filter_map(|claim| claim.lease.as_ref()).map(Lease::descriptor);
         let work = self.prepared().map(|_| self.state.work.as_raw_fd());
-        lease.chain(work).chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].dir.as_raw_fd()))
+        lease.chain(work).chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].base.dir.as_raw_fd()))
     }
 }
 
@@ -72,6 +72,7 @@ pub fn start(state: &StateDir, means: &mut Means, sequence: u64, launch: Launch)
     means.enclosing.check(&launch).map_err(cannot)?;
     let claim = means.claim(launch.identity.as_ref()).map_err(cannot)?;
     let plan = means.plan(&launch, claim.as_ref()).map_err(cannot)?;
+    means.make_ready(&plan);
     fork(state, means, Accepted { sequence, launch, claim, plan }, 1)
 }
 

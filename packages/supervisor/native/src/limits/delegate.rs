@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Controller;
+
 // Where the processes go that were in ours. A service manager may do that itself (systemd: DelegateSubgroup=supervisor).
 const LEAF: &str = "supervisor";
 // Processes that are born while we move those before them.
@@ -17,10 +19,10 @@ pub fn above_leaf(own: &Path) -> PathBuf {
 }
 
 /// Gives these controllers to the cgroups below; those that are refused are missing there. With `make_room`, processes that stand in the way go into the leaf.
-pub fn enable(cgroup: &Path, controllers: &[&str], make_room: bool) -> io::Result<()> {
+pub fn enable(cgroup: &Path, controllers: &[Controller], make_room: bool) -> io::Result<()> {
     let control = cgroup.join("cgroup.subtree_control");
     let enabled = std::fs::read_to_string(&control)?;
-    for name in controllers.iter().filter(|name| !enabled.split_whitespace().any(|one| one == **name)) {
+    for name in controllers.iter().map(|controller| controller.name()).filter(|name| !enabled.split_whitespace().any(|one| one == *name)) {
         let enable = || std::fs::write(&control, format!("+{name}"));
         if let Err(error) = enable()
             && make_room

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::hierarchy::{self, Cgroups, Controller};
 use super::oom::OomWatch;
 use super::plan::Plan;
-use super::remove::{patiently, remove};
+use super::remove::remove;
 use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{dir, errno, fd};
 
@@ -54,7 +54,7 @@ impl Group {
         let failed = |field| move |error: io::Error| Failure { field, errno: errno(&error) };
         for place in &plan.uses {
             let hierarchy = &cgroups.hierarchies[*place];
-            let above = hierarchy.dir.try_clone().map_err(failed(None))?;
+            let above = hierarchy.base.dir.try_clone().map_err(failed(None))?;
             hierarchy::make_at(above.as_fd(), &self.name).map_err(failed(None))?;
             let dir = dir::open_dir_at(above.as_fd(), &self.name).map_err(failed(None))?;
             for write in plan.writes.iter().filter(|write| write.hierarchy == *place) {
@@ -79,7 +79,7 @@ impl Group {
     pub fn find(plan: &Plan, cgroups: &Cgroups, name: CString) -> Self {
         let mut members = Vec::new();
         for hierarchy in plan.uses.iter().map(|place| &cgroups.hierarchies[*place]) {
-            if let (Ok(above), Ok(dir)) = (hierarchy.dir.try_clone(), dir::open_dir_at(hierarchy.dir.as_fd(), &name)) {
+            if let (Ok(above), Ok(dir)) = (hierarchy.base.dir.try_clone(), dir::open_dir_at(hierarchy.base.dir.as_fd(), &name)) {
                 let controllers = hierarchy.controllers.clone();
                 members.push(Member { above, dir, version: hierarchy.version, controllers, born_in: hierarchy.born_in, join: None });
             }
@@ -159,11 +159,9 @@ fn kill_each(cgroup: BorrowedFd<'_>) {
     }
 }
 
-/// Kills and removes what a job left of which neither shim nor guard lives.
-pub fn remove_dead(parent: BorrowedFd<'_>, name: &CStr) {
-    let Ok(dir) = dir::open_dir_at(parent, name) else { return };
-    if hierarchy::write_at(dir.as_fd(), c"cgroup.kill", b"1").is_err() {
-        kill_each(dir.as_fd());
+/// Kills what a job left of which neither shim nor guard lives.
+pub fn kill_dead(cgroup: BorrowedFd<'_>) {
+    if hierarchy::write_at(cgroup, c"cgroup.kill", b"1").is_err() {
+        kill_each(cgroup);
     }
-    patiently(|| remove(parent, name).is_ok());
 }

@@ -2,17 +2,16 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
+use super::base::{self, Base};
 use super::delegate;
 use super::find::{Mounted, mounted};
 use super::remove::{patiently, remove};
 use crate::launcher::CgroupWish;
 use crate::sys::process::{self, Fork};
-use crate::sys::{dir, errno, fd, lock};
+use crate::sys::{dir, errno, fd};
 use crate::wire::v1::Controller as Described;
 
 /// What enforces a limit.
@@ -71,8 +70,7 @@ pub struct Hierarchy {
     /// Whether a process can be born in a cgroup.
     pub born_in: bool,
     /// The directory in which jobs have theirs.
-    pub dir: OwnedFd,
-    path: PathBuf,
+    pub base: Base,
 }
 
 /// All of them.
@@ -92,16 +90,16 @@ impl Cgroups {
         if *wish == CgroupWish::None {
             return found;
         }
-        let name = format!("worker-{}", digest(state_dir));
+        let name = base::name(state_dir);
         // Version 2 first: what it has, version 1 has not.
         let (unified, old): (Vec<_>, Vec<_>) = mounted().into_iter().partition(|one| one.version == 2);
         for mounted in unified.into_iter().chain(old) {
-            let Some(base) = base(wish, &mounted) else { continue };
-            let has = available(&mounted, &base);
+            let Some(above) = base::above(wish, &mounted) else { continue };
+            let has = available(&mounted, &above);
             if has.is_empty() && mounted.version == 1 {
                 continue;
             }
-            match Hierarchy::open(&mounted, &base, &name, &has) {
+            match Hierarchy::open(&mounted, &above, &name, &has) {
                 Ok(hierarchy) => found.hierarchies.push(hierarchy),
                 Err(error) => {
                     for controller in &has {
@@ -138,47 +136,61 @@ impl Cgroups {
     #[must_use]
     pub fn describe(&self) -> Vec<Described> {
         let one = |name: &str, place: Option<usize>, refused: i32| match place.map(|place| &self.hierarchies[place]) {
-            Some(hierarchy) => Described { name: name.to_owned(), version: hierarchy.version, path: hierarchy.path.to_string_lossy().into_owned(), errno: 0 },
+            Some(hierarchy) => {
+                Described { name: name.to_owned(), version: hierarchy.version, path: hierarchy.base.path().to_string_lossy().into_owned(), errno: 0 }
+            }
             None => Described { name: name.to_owned(), version: 0, path: String::new(), errno: refused },
         };
         let controllers = ALL.iter().map(|controller| one(controller.name(), self.with(*controller), self.refusal(*controller)));
         controllers.chain([one("kill", self.killing(), self.refused[4])]).collect()
     }
 
-    /// Removes the directories, unless jobs or another launcher still use them.
-    pub fn leave(&self) {
-        for hierarchy in &self.hierarchies {
-            // Jobs share our hold, but their cgroups keep the directory from being removed; another launcher has one of its own.
-            if lock::hold(hierarchy.dir.as_fd(), true).unwrap_or(false) {
-                let _ = std::fs::remove_dir(&hierarchy.path);
+    /// Makes those directories again that somebody removed under us, so far as it can be: what still lacks one is told by the job's start.
+    pub fn restore(&mut self, places: &[usize]) {
+        for place in places {
+            let Hierarchy { base, version, controllers, .. } = &mut self.hierarchies[*place];
+            if !base.is_there()
+                && let Ok(again) = Base::open(base.path().to_owned(), *version, controllers)
+            {
+                *base = again;
             }
         }
+    }
+
+    /// The launcher leaves.
+    pub fn leave(&mut self) {
+        self.hierarchies.iter_mut().for_each(|hierarchy| hierarchy.base.let_go());
+        self.remove_unused();
+    }
+
+    /// Removes the directories when no launcher is there any more. For each job to do at its end, which costs a look at one of them: a launcher holds all or none.
+    pub fn remove_unused(&self) {
+        let _ = self.hierarchies.iter().all(|hierarchy| hierarchy.base.remove_unused());
     }
 }
 
 impl Hierarchy {
-    fn open(mounted: &Mounted, base: &Path, name: &str, has: &[Controller]) -> io::Result<Self> {
-        let names: Vec<&str> = has.iter().map(|controller| controller.name()).collect();
+    fn open(mounted: &Mounted, above: &Path, name: &str, has: &[Controller]) -> io::Result<Self> {
         if mounted.version == 2 {
-            delegate::enable(base, &names, true)?;
+            delegate::enable(above, has, true)?;
         }
-        let path = base.join(name);
-        let dir = hold_directory(&path)?;
-        if mounted.version == 2 {
-            delegate::enable(&path, &names, false)?;
+        let base = Base::open(above.join(name), mounted.version, has)?;
+        let mut hierarchy = Self { version: mounted.version, controllers: Vec::new(), kills: false, born_in: false, base };
+        let tried = hierarchy.try_out(has);
+        if tried.is_err() {
+            hierarchy.base.let_go();
+            hierarchy.base.remove_unused();
         }
-        let mut hierarchy = Self { version: mounted.version, controllers: Vec::new(), kills: false, born_in: false, dir, path };
-        hierarchy.try_out(has)?;
-        Ok(hierarchy)
+        tried.map(|()| hierarchy)
     }
 
     /// Makes a cgroup, puts a process into it and kills it.
     fn try_out(&mut self, has: &[Controller]) -> io::Result<()> {
         let name = CString::new(format!("attempt.{}", process::own_pid())).unwrap_or_default();
-        make_at(self.dir.as_fd(), &name)?;
-        let tried = dir::open_dir_at(self.dir.as_fd(), &name).and_then(|made| self.try_in(made.as_fd(), has));
+        make_at(self.base.dir.as_fd(), &name)?;
+        let tried = dir::open_dir_at(self.base.dir.as_fd(), &name).and_then(|made| self.try_in(made.as_fd(), has));
         // Its pipe tells of a process that ends a moment before the kernel lets go of it.
-        patiently(|| remove(self.dir.as_fd(), &name).is_ok());
+        patiently(|| remove(self.base.dir.as_fd(), &name).is_ok());
         tried
     }
 
@@ -234,52 +246,12 @@ pub fn joining_file(version: u32) -> &'static CStr {
     if version == 1 { c"tasks" } else { c"cgroup.procs" }
 }
 
-fn base(wish: &CgroupWish, mounted: &Mounted) -> Option<PathBuf> {
-    match wish {
-        CgroupWish::Auto => Some(delegate::above_leaf(&mounted.own)),
-        CgroupWish::Below(path) if path.starts_with(&mounted.mount) => Some(path.clone()),
-        // A directory of another hierarchy.
-        CgroupWish::Below(path) if path.starts_with("/sys/fs/cgroup") => None,
-        CgroupWish::Below(path) => Some(mounted.mount.join(path.strip_prefix("/").unwrap_or(path))),
-        CgroupWish::None => None,
-    }
-}
-
-fn available(mounted: &Mounted, base: &Path) -> Vec<Controller> {
+fn available(mounted: &Mounted, above: &Path) -> Vec<Controller> {
     let names: Vec<String> = match mounted.version {
-        2 => std::fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        2 => std::fs::read_to_string(above.join("cgroup.controllers")).unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
         _ => mounted.controllers.clone(),
     };
     ALL.into_iter().filter(|controller| names.iter().any(|name| name == controller.name_in(mounted.version))).collect()
-}
-
-/// Opens the directory and holds it against a launcher that leaves.
-fn hold_directory(path: &Path) -> io::Result<OwnedFd> {
-    for _ in 0..ATTEMPTS {
-        match std::fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let Ok(dir) = std::fs::File::open(path) else { continue };
-        // Another launcher may just have removed it: what is held then has no files any more.
-        if lock::hold(dir.as_fd(), false)? && dir::open_at(dir.as_fd(), c"cgroup.procs", libc::O_RDONLY, 0).is_ok() {
-            return Ok(dir.into());
-        }
-    }
-    Err(io::Error::from_raw_os_error(libc::EBUSY))
-}
-
-// A launcher that leaves does it once.
-const ATTEMPTS: u32 = 10;
-
-/// Of the state directory's path: two servers on one host have different ones.
-fn digest(state_dir: &Path) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for byte in Sha256::digest(state_dir.as_os_str().as_encoded_bytes()).iter().take(6) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// Makes a cgroup.

@@ -1,23 +1,57 @@
-//! Removes the cgroups of jobs whose shim and guard were killed together.
+//! Removes the cgroups of jobs whose shim and guard were killed together, for then nobody else does.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
 
-use super::group::remove_dead;
+use super::group::kill_dead;
 use super::hierarchy::Cgroups;
+use super::remove::{patiently, remove};
+use crate::sys::dir;
 use crate::sys::process::Pid;
 
-/// Each is named after its shim; `lives` tells whether it is there. What cannot be removed stays for the next launcher.
-pub fn remove_leftovers(cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
-    for hierarchy in &cgroups.hierarchies {
-        let Ok(entries) = std::fs::read_dir(format!("/proc/self/fd/{}", hierarchy.dir.as_raw_fd())) else { continue };
-        for name in entries.flatten().map(|entry| entry.file_name()) {
-            let maker = name.to_str().and_then(|name| name.rsplit_once('.')?.1.parse().ok());
-            if maker.is_some_and(|maker| !lives(maker))
-                && let Ok(name) = CString::new(name.into_encoded_bytes())
-            {
-                remove_dead(hierarchy.dir.as_fd(), &name);
-            }
+// A job makes no more than this many: whatever the number of jobs, each start looks at what one may have left, and all are looked at in turn.
+const AT_A_START: usize = 4;
+
+/// Those that are still to be looked at, each a place of a hierarchy and a name.
+#[derive(Default)]
+pub struct Leftovers(Vec<(usize, CString)>);
+
+impl Leftovers {
+    /// Removes all that there are; `lives` tells whether the maker, after whom each is named, is there.
+    pub fn remove_all(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
+        self.0 = list(cgroups);
+        while let Some((place, name)) = self.0.pop() {
+            patiently(|| is_gone(cgroups, place, &name, &lives));
         }
     }
+
+    /// Looks at a few. What cannot be removed at once stays until it is its turn again.
+    pub fn remove_some(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
+        if self.0.is_empty() {
+            self.0 = list(cgroups);
+        }
+        for (place, name) in self.0.drain(self.0.len().saturating_sub(AT_A_START)..) {
+            is_gone(cgroups, place, &name, &lives);
+        }
+    }
+}
+
+fn list(cgroups: &Cgroups) -> Vec<(usize, CString)> {
+    let names = |path: String| std::fs::read_dir(path).into_iter().flatten().flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let of_place = |(place, dir): (usize, i32)| {
+        names(format!("/proc/self/fd/{dir}")).filter_map(move |entry| Some((place, CString::new(entry.file_name().into_encoded_bytes()).ok()?)))
+    };
+    cgroups.hierarchies.iter().map(|hierarchy| hierarchy.base.dir.as_raw_fd()).enumerate().flat_map(of_place).collect()
+}
+
+/// Ends and removes what no living maker looks after; true when nothing more is to be done.
+fn is_gone(cgroups: &Cgroups, place: usize, name: &CString, lives: &impl Fn(Pid) -> bool) -> bool {
+    let maker = name.to_str().ok().and_then(|name| name.rsplit_once('.')?.1.parse().ok());
+    if maker.is_none_or(lives) {
+        return true;
+    }
+    let base = cgroups.hierarchies[place].base.dir.as_fd();
+    let Ok(cgroup) = dir::open_dir_at(base, name) else { return true };
+    kill_dead(cgroup.as_fd());
+    remove(base, name).is_ok()
 }

@@ -1,5 +1,6 @@
 //! Bounds what a job uses: by cgroups for the whole tree, by rlimits for each process.
 
+mod base;
 mod count;
 mod delegate;
 mod devices;
@@ -15,9 +16,9 @@ mod usage;
 
 pub use count::counts_processes_by_namespace;
 pub use group::{Failure, Group};
-pub use hierarchy::Cgroups;
+pub use hierarchy::{Cgroups, Controller};
 pub use in_program::{apply, dying_score, offer_to_die};
-pub use leftovers::remove_leftovers;
+pub use leftovers::Leftovers;
 pub use oom::OomWatch;
 pub use plan::{Plan, Unenforceable};
 pub use remove::patiently;

@@ -190,6 +190,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         workspace::remove(state.work.as_fd(), &shim.job_id);
     }
     patiently(|| shim.group.remove());
+    means.cgroups.remove_unused();
     if let Some(lease) = shim.claim.and_then(|claim| claim.lease) {
         lease.give_back();
     }

@@ -168,12 +168,17 @@ impl Lab {
         has
     }
 
+    /// Where jobs have their cgroups, as far as that is there.
+    pub fn bases(&self) -> Vec<PathBuf> {
+        let host = self.hello.host.as_ref().expect("a host");
+        let told: std::collections::BTreeSet<PathBuf> = host.controllers.iter().map(|one| PathBuf::from(&one.path)).collect();
+        told.into_iter().filter(|path| path.is_dir()).collect()
+    }
+
     /// The cgroups that jobs have now.
     pub fn cgroups(&self) -> Vec<PathBuf> {
-        let host = self.hello.host.as_ref().expect("a host");
-        let bases: std::collections::BTreeSet<&str> = host.controllers.iter().map(|one| one.path.as_str()).filter(|path| !path.is_empty()).collect();
-        let below = |base: &&str| std::fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-        bases.iter().flat_map(below).filter(|path| path.is_dir()).collect()
+        let below = |base: &PathBuf| std::fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+        self.bases().iter().flat_map(below).filter(|path| path.is_dir()).collect()
     }
 
     pub fn starting(&self) -> Vec<String> {
@@ -187,7 +192,7 @@ impl Drop for Lab {
         let marker = self.dir.display().to_string();
         let clean = std::thread::panicking() || {
             let gone = eventually(|| with_text(&marker).is_empty().then_some(()));
-            let removed = eventually(|| self.cgroups().is_empty().then_some(()));
+            let removed = eventually(|| self.bases().is_empty().then_some(()));
             gone.is_some() && removed.is_some() && names(&self.dir.join("starting")).is_empty()
         };
         let left = with_text(&marker);
@@ -196,7 +201,7 @@ impl Drop for Lab {
         }
         let _ = self.launcher.wait();
         let _ = std::fs::remove_dir_all(&self.dir);
-        assert!(clean || std::thread::panicking(), "processes, cgroups or files of a start are left: {left:?} {:?}", self.cgroups());
+        assert!(clean || std::thread::panicking(), "processes, cgroups or files of a start are left: {left:?} {:?}", self.bases());
     }
 }
 
