@@ -14,7 +14,7 @@ use crate::limits::{self, Group, OomWatch, Plan};
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
-use crate::sys::{fd, signal, user};
+use crate::sys::{fd, privilege, signal, user};
 use crate::wire::v1::{Launch, StartFailed};
 
 // What execvp searches when the job has no PATH.
@@ -37,6 +37,7 @@ pub struct Begun {
 
 /// Everything the new process needs, made before the fork.
 struct Image<'a> {
+    shim: Pid,
     identity: Option<&'a Identity>,
     plan: &'a Plan,
     group: &'a Group,
@@ -123,6 +124,7 @@ impl<'a> Image<'a> {
     fn new(launch: &Launch, identity: Option<&'a Identity>, plan: &'a Plan, group: &'a Group, dying_score: &'a str) -> Option<Self> {
         let candidates = candidates(&launch.argv[0], &launch.env);
         Some(Self {
+            shim: process::own_pid(),
             identity,
             plan,
             group,
@@ -161,12 +163,23 @@ impl<'a> Image<'a> {
             None if process::own_uid() != 0 => user::drop_capabilities().map_err(at(Stage::User))?,
             None => {}
         }
+        if enclosed.is_none() {
+            self.die_with_shim().map_err(at(Stage::Prepare))?;
+        }
         exec::change_dir(&self.cwd).map_err(at(Stage::Chdir))?;
         if let Some(enclosed) = enclosed {
             enclosed.lock()?;
         }
         signal::unblock_all();
         Ok(self.exec())
+    }
+
+    /// A program of the shim's own user can kill shim and guard at one blow, and would then live on with nobody to end it. Set once it has become its user, for that change
+    /// forgets it; what the program starts does not inherit it, and a program that changes its own user, or is setuid, is rid of it.
+    fn die_with_shim(&self) -> io::Result<()> {
+        privilege::die_with_parent()?;
+        // It may have died before.
+        if process::parent() == self.shim { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
     }
 
     /// As execvp(3): a candidate that may not be executed does not end the search, but decides the error when no other is found. Unlike it, a file that is no program is not

@@ -119,7 +119,7 @@ pub fn set_dumpable() -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) }).map(drop)
 }
 
-/// Has the kernel kill us when our parent dies. A change of user id forgets it.
+/// Has the kernel kill us when the thread that made us dies. A change of user id forgets it, and so does a program that gives privileges.
 ///
 /// # Errors
 /// As prctl(2).

@@ -83,6 +83,13 @@ pub fn own_pid() -> Pid {
     unsafe { libc::getpid() }
 }
 
+/// Our parent's process id; 0 when it is in no namespace that we see.
+#[must_use]
+pub fn parent() -> Pid {
+    // SAFETY: always succeeds.
+    unsafe { libc::getppid() }
+}
+
 /// Our effective user id.
 #[must_use]
 pub fn own_uid() -> u32 {

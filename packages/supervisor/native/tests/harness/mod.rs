@@ -3,9 +3,11 @@
 
 #![allow(dead_code, unused_imports, missing_docs)]
 
+mod enclosed;
 mod freezer;
 mod job;
 mod processes;
+mod stop;
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -21,9 +23,11 @@ use prost::Message;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, launcher_request, launcher_response};
 
+pub use enclosed::{assert_nothing_left, enclosed, enclosed_fixture, finish, run_enclosed, start_failed, with_bind};
 pub use freezer::freeze;
 pub use job::{Connection, Job, parse_output};
 pub use processes::{alive, descendants_of, parent, with_text};
+pub use stop::{AT_ONCE, of_jobs, ready, stop_now};
 
 /// Long enough for a loaded machine, short enough for a person to wait: what has not happened by then never will.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -202,6 +206,13 @@ impl Drop for Lab {
         let _ = self.launcher.wait();
         let _ = std::fs::remove_dir_all(&self.dir);
         assert!(clean || std::thread::panicking(), "processes, cgroups or files of a start are left: {left:?} {:?}", self.bases());
+    }
+}
+
+pub fn as_root_and_as_ordinary_user(test: impl Fn(Lab)) {
+    test(Lab::new());
+    if is_root() {
+        test(Lab::as_ordinary_user());
     }
 }
 
