@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use super::Identity;
 use crate::sys::process::{self, Fork};
-use crate::sys::{errno, fd, user};
+use crate::sys::{errno, fd, privilege, user};
 use crate::wire::v1::Attempt;
 
 /// Becomes this user: groups first, for only root may set them; no capability is left.
@@ -20,11 +20,11 @@ type Step<'a> = Box<dyn Fn() -> io::Result<()> + 'a>;
 
 fn steps(identity: &Identity) -> [(&'static str, Step<'_>); 4] {
     [
-        ("setgroups", Box::new(|| user::set_groups(&identity.groups))),
+        ("setgroups", Box::new(|| user::set_groups(&identity.groups, identity.gid))),
         ("setresgid", Box::new(|| user::set_gid(identity.gid))),
         ("setresuid", Box::new(|| user::set_uid(identity.uid))),
         // Root's are what makes it root.
-        ("capset", Box::new(|| if identity.uid == 0 { Ok(()) } else { user::drop_capabilities() })),
+        ("capset", Box::new(|| if identity.uid == 0 { Ok(()) } else { privilege::keep_only(None) })),
     ]
 }
 

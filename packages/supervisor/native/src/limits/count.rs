@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use crate::sys::limit::{self, Resource};
 use crate::sys::process::{self, Fork};
-use crate::sys::{fd, user};
+use crate::sys::{fd, namespace};
 
 /// Whether a user namespace counts its processes for itself (Linux 5.14), so that the limit of a sandbox is exact though others run as the same user. Tried: of three
 /// processes of this user, one in a namespace of its own may have a child with a limit of two. Root's processes are bound by none: there it is not asked.
@@ -17,7 +17,7 @@ pub fn counts_processes_by_namespace() -> bool {
     for _ in 0..2 {
         match process::fork() {
             Ok(Fork::Child) => {
-                let counted = user::enter_own_namespace().and_then(|()| limit::bound(Resource::Processes, 2)).and_then(|()| process::fork());
+                let counted = namespace::leave(libc::CLONE_NEWUSER).and_then(|()| limit::bound(Resource::Processes, 2)).and_then(|()| process::fork());
                 if matches!(counted, Ok(Fork::Parent(_))) {
                     let _ = fd::write(end.as_fd(), b"1");
                 }

@@ -6,7 +6,7 @@ use super::failed::{Failed, at};
 use super::plan::{INNER_ID, Plan};
 use super::{Prepared, init};
 use crate::sys::process::{Fork, Pid};
-use crate::sys::{enclosure, fd, namespace, privilege};
+use crate::sys::{enclosure, fd, namespace, privilege, user};
 
 /// A job's own namespaces, held by their init.
 pub struct Enclosure {
@@ -49,13 +49,13 @@ impl Enclosure {
             return Err(at("init")(std::io::Error::from_raw_os_error(libc::ESRCH)));
         }
         if let Some(outer) = &plan.outer {
-            privilege::set_groups(&outer.groups).map_err(at("groups"))?;
+            user::set_groups(&outer.groups, outer.gid).map_err(at("groups"))?;
         }
         let network = if plan.own_network { libc::CLONE_NEWNET } else { 0 };
         let kinds = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | network;
         namespace::enter(self.handle.as_fd(), kinds).map_err(at("enter"))?;
         namespace::leave(libc::CLONE_NEWCGROUP).map_err(at("unshare cgroup"))?;
-        privilege::become_user(INNER_ID, INNER_ID).map_err(at("user"))?;
+        user::set_gid(INNER_ID).and_then(|()| user::set_uid(INNER_ID)).map_err(at("user"))?;
         privilege::leave_keyring().map_err(at("keyring"))?;
         privilege::forbid_all().map_err(at("capabilities"))?;
         privilege::keep_only(None).map_err(at("capabilities"))

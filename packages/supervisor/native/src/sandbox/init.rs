@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use super::failed::{Failed, at};
 use super::plan::Plan;
 use super::{Prepared, binds};
-use crate::sys::{fd, mount, namespace, privilege, process, signal, title};
+use crate::sys::{fd, mount, namespace, privilege, process, signal, title, user};
 
 const QUIET: u64 = mount::NO_SUID | mount::NO_DEVICES;
 
@@ -60,10 +60,10 @@ fn make(prepared: &Prepared, plan: &Plan) -> Result<(), Failed> {
 /// Goes over to the job's user and its own user namespace.
 fn become_inner(plan: &Plan) -> Result<(), Failed> {
     if let Some(outer) = &plan.outer {
-        privilege::set_groups(&[]).map_err(at("groups"))?;
+        user::set_groups(&[], outer.gid).map_err(at("groups"))?;
         // Whoever owns a user namespace may map themselves into it, and the right to make one is root's even where ordinary users are refused.
         privilege::keep_over_user_change().map_err(at("user"))?;
-        privilege::become_user(outer.uid, outer.gid).map_err(at("user"))?;
+        user::set_gid(outer.gid).and_then(|()| user::set_uid(outer.uid)).map_err(at("user"))?;
         privilege::use_all().map_err(at("user"))?;
         privilege::set_dumpable().map_err(at("user"))?;
     }

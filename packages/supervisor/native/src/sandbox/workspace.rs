@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::identity::Identity;
-use crate::sys::{dir, errno, privilege, tree};
+use crate::sys::{dir, errno, tree, user};
 
 /// Makes a job's, owned by its user.
 ///
@@ -22,7 +22,7 @@ pub fn make(work: BorrowedFd<'_>, job_id: &str, outer: Option<&Identity>) -> io:
         made => made?,
     }
     let Some(outer) = outer else { return Ok(()) };
-    privilege::give_to(dir::open_dir_at(work, &name)?.as_fd(), outer.uid, outer.gid)
+    user::give(dir::open_dir_at(work, &name)?.as_fd(), outer.uid, outer.gid)
 }
 
 /// Removes a job's with all that is in it. What cannot be removed stays: the next launcher tries again.

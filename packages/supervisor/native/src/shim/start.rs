@@ -89,7 +89,7 @@ pub fn start(
     if let Some(identity) = identity {
         // /dev/stdout is opened anew by its permissions, and a pipe is its maker's alone.
         for end in [&stdout_end, &stderr_end] {
-            user::give(end.as_fd(), identity.uid, identity.gid).map_err(prepare)?;
+            user::give(end.as_fd(), identity.uid, identity.gid).map_err(|error| start_failed(Stage::User.name(), &error, subject))?;
         }
     }
     let pipes = Pipes::new(stdout, stderr).map_err(prepare)?;
@@ -160,7 +160,7 @@ impl<'a> Image<'a> {
             _ if enclosed.is_some() => enclosed.map_or(Ok(()), Enclosed::join)?,
             Some(identity) => identity::assume(identity).map_err(at(Stage::User))?,
             // A server may be given capabilities that its jobs are not meant to have.
-            None if process::own_uid() != 0 => user::drop_capabilities().map_err(at(Stage::User))?,
+            None if process::own_uid() != 0 => privilege::keep_only(None).map_err(at(Stage::User))?,
             None => {}
         }
         if enclosed.is_none() {

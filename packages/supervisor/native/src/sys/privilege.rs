@@ -1,7 +1,6 @@
 //! What a process may do, and giving it up.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
 
@@ -55,7 +54,7 @@ pub fn use_all() -> io::Result<()> {
     set(&data)
 }
 
-/// Gives up every capability but one, or all.
+/// Gives up every capability but one, or all; with them goes what a program would have been passed.
 ///
 /// # Errors
 /// As capset(2).
@@ -126,35 +125,6 @@ pub fn set_dumpable() -> io::Result<()> {
 pub fn die_with_parent() -> io::Result<()> {
     // SAFETY: touches no memory.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }).map(drop)
-}
-
-/// Sets real, effective and saved group and user. One thread: the C library's way over all threads is not needed.
-///
-/// # Errors
-/// As setresuid(2).
-pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: touches no memory.
-    check(i32::try_from(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) }).unwrap_or(-1))?;
-    // SAFETY: touches no memory.
-    check(i32::try_from(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).unwrap_or(-1)).map(drop)
-}
-
-/// Sets the other groups.
-///
-/// # Errors
-/// As setgroups(2).
-pub fn set_groups(groups: &[u32]) -> io::Result<()> {
-    // SAFETY: the slice is valid for its length.
-    check(i32::try_from(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }).unwrap_or(-1)).map(drop)
-}
-
-/// Gives a file another owner.
-///
-/// # Errors
-/// As fchown(2).
-pub fn give_to(file: BorrowedFd<'_>, uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: the handle is open.
-    check(unsafe { libc::fchown(file.as_raw_fd(), uid, gid) }).map(drop)
 }
 
 /// Leaves the session keyring of whoever started the server for an empty one.

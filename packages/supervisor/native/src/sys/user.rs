@@ -1,17 +1,34 @@
 //! Whom a process runs as.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
 
-/// Replaces the supplementary groups. For the C library all threads would have to agree; ours have one.
+/// Replaces the supplementary groups of a process whose group is, or will be, `gid`. For the C library all threads would have to agree; ours have one.
+///
+/// Nothing is called where nothing would change: a user namespace may forbid even root the call.
 ///
 /// # Errors
 /// As setgroups(2).
-pub fn set_groups(groups: &[u32]) -> io::Result<()> {
+pub fn set_groups(groups: &[u32], gid: u32) -> io::Result<()> {
+    let besides = |groups: &[u32]| groups.iter().copied().filter(|group| *group != gid).collect::<BTreeSet<u32>>();
+    if own_groups().is_ok_and(|own| besides(&own) == besides(groups)) {
+        return Ok(());
+    }
     // SAFETY: the slice is valid for its length.
     check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+fn own_groups() -> io::Result<Vec<u32>> {
+    // SAFETY: of no length, nothing is written.
+    let count = check(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: the buffer is writable for the length given.
+    let count = check(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(groups)
 }
 
 /// Sets the real, effective and saved group id.
@@ -30,30 +47,6 @@ pub fn set_gid(gid: u32) -> io::Result<()> {
 pub fn set_uid(uid: u32) -> io::Result<()> {
     // SAFETY: touches no memory.
     check(unsafe { libc::setresuid(uid, uid, uid) }).map(drop)
-}
-
-/// Gives away every capability that this process holds or would pass to a program.
-///
-/// # Errors
-/// As capset(2).
-pub fn drop_capabilities() -> io::Result<()> {
-    // struct __user_cap_header_struct of version 3, which takes two times three words of data: this thread's own.
-    let header = [0x2008_0522_u32, 0];
-    let none = [0_u32; 6];
-    // SAFETY: both structures are as version 3 has them. A kernel without ambient capabilities refuses the second call and has none to drop.
-    unsafe {
-        libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        check(i32::try_from(libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr())).unwrap_or(-1)).map(drop)
-    }
-}
-
-/// Enters a user namespace of our own.
-///
-/// # Errors
-/// As unshare(2).
-pub fn enter_own_namespace() -> io::Result<()> {
-    // SAFETY: touches no memory.
-    check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
 }
 
 /// Gives an open file to a user and a group.

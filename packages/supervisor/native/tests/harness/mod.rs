@@ -84,7 +84,16 @@ impl Lab {
     }
 
     pub fn at_with(dir: PathBuf, uid: Option<u32>, flags: &[&str]) -> Self {
-        let (launcher, mut core) = spawn_launcher_with(&dir, uid, flags);
+        Self::greeted(dir, |dir| spawn_launcher_with(&[], dir, uid, flags))
+    }
+
+    /// Within a program that runs the rest of its command line.
+    pub fn within(words: &[&str]) -> Self {
+        Self::greeted(temp_dir(), |dir| spawn_launcher_with(words, dir, None, &[]))
+    }
+
+    fn greeted(dir: PathBuf, spawn: impl FnOnce(&Path) -> (Child, UnixStream)) -> Self {
+        let (launcher, mut core) = spawn(&dir);
         core.set_read_timeout(Some(DEADLINE)).expect("timeout");
         let hello = read_frame(&mut core).and_then(|bytes| LauncherResponse::decode(bytes.as_slice()).ok());
         let Some(launcher_response::Response::Hello(hello)) = hello.and_then(|response| response.response) else {
@@ -229,15 +238,22 @@ pub fn names(dir: &Path) -> Vec<String> {
 }
 
 pub fn spawn_launcher(dir: &Path, uid: Option<u32>) -> (Child, UnixStream) {
-    spawn_launcher_with(dir, uid, &[])
+    spawn_launcher_with(&[], dir, uid, &[])
 }
 
-fn spawn_launcher_with(dir: &Path, uid: Option<u32>, flags: &[&str]) -> (Child, UnixStream) {
+fn spawn_launcher_with(within: &[&str], dir: &Path, uid: Option<u32>, flags: &[&str]) -> (Child, UnixStream) {
     let (core, theirs) = UnixStream::pair().expect("socketpair");
     // A shell moves the socket to descriptor 3, which the standard library cannot.
     let mut command = Command::new("sh");
-    command.args(["-c", "exec 3<&0 </dev/null; exec \"$0\" launcher --state-dir \"$@\""]);
-    command.arg(built("worker-supervisor")).arg(dir).args(flags).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(["-c", "exec 3<&0 </dev/null; exec \"$@\"", "sh"]).args(within);
+    command
+        .arg(built("worker-supervisor"))
+        .args(["launcher", "--state-dir"])
+        .arg(dir)
+        .args(flags)
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }
