@@ -63,7 +63,8 @@ impl Pipes {
     pub fn read(&mut self, index: usize, job: BorrowedFd<'_>, writer: &mut Writer) -> usize {
         let Some(end) = &self.ends[index] else { return 0 };
         if self.buffer.is_empty() {
-            self.buffer.resize(FRAME_HEADER + READ, 0);
+            // Memory that the kernel gives as zeros, each page when it is first read into: most reads are short.
+            self.buffer = vec![0; FRAME_HEADER + READ];
         }
         match fd::read(end.as_fd(), &mut self.buffer[FRAME_HEADER..]) {
             Ok(None) => 0,
