@@ -1,21 +1,24 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './measurement.ts';
 
-const sections = ['jobs', 'first-byte', 'output', 'disk', 'memory'] as const;
+const sections = ['jobs', 'limits', 'sandbox', 'loop', 'first-byte', 'output', 'disk', 'memory'] as const;
 export type Section = (typeof sections)[number];
 
 export interface BenchArguments {
   readonly effort: Effort;
   readonly quick: boolean;
   readonly only: readonly Section[];
+  /** How many jobs run at a time. */
+  readonly atOnce: readonly number[];
   /** Where the table goes as JSON too. */
   readonly json?: string;
 }
 
-export const usage = `usage: main.ts [--quick] [--only ${sections.join(',')}] [--json FILE]
+export const usage = `usage: main.ts [--quick] [--only ${sections.join(',')}] [--at-once N,N] [--json FILE]
 
   --quick       about 20 seconds instead of about three minutes
   --only LIST   these sections alone
+  --at-once N,N how many jobs run at a time where rates of jobs are measured; default 8,32
   --json FILE   write every sample as JSON, too
 
 Everything is kept in a directory under TMPDIR that is removed at the end.`;
@@ -49,6 +52,7 @@ export function parseArguments(args: readonly string[]): BenchArguments | 'help'
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
+      'at-once': { type: 'string', default: '8,32' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -58,6 +62,7 @@ export function parseArguments(args: readonly string[]): BenchArguments | 'help'
     effort: values.quick ? quick : thorough,
     quick: values.quick,
     only: values.only === undefined ? sections : values.only.split(',').map(section),
+    atOnce: values['at-once'].split(',').map(count),
     ...(values.json !== undefined && { json: values.json }),
   };
 }
@@ -66,4 +71,10 @@ function section(name: string): Section {
   const found = sections.find((known) => known === name);
   if (found === undefined) throw new Error(`--only: no section '${name}': one of ${sections.join(', ')}`);
   return found;
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--at-once: '${text}' is no number of jobs`);
+  return number;
 }

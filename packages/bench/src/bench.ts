@@ -7,6 +7,8 @@ export interface Bench {
   /** Removed at the end, with all that is in it. */
   readonly directory: string;
   readonly effort: Effort;
+  /** How many jobs run at a time where rates of jobs are measured, one row each. */
+  readonly atOnce: readonly number[];
   readonly spawnLimit: SpawnLimit;
   readonly files: TlsFiles;
   /** Looked at between samples. */

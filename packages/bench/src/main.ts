@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { parseArguments, usage, type BenchArguments, type Section } from './arguments.ts';
 import type { Bench } from './bench.ts';
 import { measureDisk } from './measure-disk.ts';
+import { measureLimitedJobs, measureSandboxedJobs } from './measure-enclosed-jobs.ts';
 import { measureFirstByte } from './measure-first-byte.ts';
 import { measureJobs } from './measure-jobs.ts';
+import { measureLoop } from './measure-loop.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureOutput } from './measure-output.ts';
 import type { Measurement } from './measurement.ts';
@@ -16,6 +18,9 @@ import { makeTlsFiles } from './tls-files.ts';
 
 const measure: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[]>>> = {
   jobs: measureJobs,
+  limits: measureLimitedJobs,
+  sandbox: measureSandboxedJobs,
+  loop: measureLoop,
   'first-byte': measureFirstByte,
   output: measureOutput,
   disk: measureDisk,
@@ -56,11 +61,11 @@ async function main(args: readonly string[]): Promise<void> {
   if (parsed.json !== undefined) await writeFile(parsed.json, `${JSON.stringify({ effort: parsed.effort, measurements }, null, 2)}\n`);
 }
 
-async function runSections({ effort, only }: BenchArguments, signal: AbortSignal): Promise<Measurement[]> {
+async function runSections({ effort, only, atOnce }: BenchArguments, signal: AbortSignal): Promise<Measurement[]> {
   const directory = await mkdtemp(join(tmpdir(), 'worker-bench-'));
   try {
     const [spawnLimit, files] = await Promise.all([SpawnLimit.compile(directory), makeTlsFiles(join(directory, 'certs'))]);
-    const bench: Bench = { directory, effort, spawnLimit, files, signal };
+    const bench: Bench = { directory, effort, atOnce, spawnLimit, files, signal };
     const measurements: Measurement[] = [];
     for (const section of only) {
       console.error(`measuring ${section} …`);

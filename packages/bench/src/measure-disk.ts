@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { openJobRunner } from '@worker/core';
 import { alternate } from './alternate.ts';
 import type { Bench } from './bench.ts';
 import type { Measurement } from './measurement.ts';
+import { openRunner } from './open-runner.ts';
 
 const section = 'disk';
 const run = promisify(execFile);
@@ -29,7 +29,7 @@ export async function measureDisk(bench: Bench): Promise<Measurement[]> {
 
 async function jobRate(bytes: number, stateDir: string, argv: readonly string[]): Promise<number> {
   // A fresh runner each time, so that what was written before can be removed.
-  await using runner = await openJobRunner({ stateDir });
+  await using runner = await openRunner(stateDir);
   return await rate(bytes, stateDir, async () => {
     const { job } = await runner.submit({ argv });
     const { state } = await runner.wait(job.id);

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { openJobRunner, type JobRunner } from '@worker/core';
+import type { JobRunner } from '@worker/core';
 import type { WorkerClient } from '@worker/client';
 import { alternate } from './alternate.ts';
 import type { Bench } from './bench.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import type { Measurement } from './measurement.ts';
-import { jobsPerSecond } from './run-jobs.ts';
+import { openRunner } from './open-runner.ts';
+import { jobsPerSecond, runTrue } from './run-jobs.ts';
 import { BenchWorker } from './start-worker.ts';
 
 const section = 'jobs';
@@ -13,9 +14,11 @@ const program = ['/bin/true'];
 
 /** Jobs per second of /bin/true, from submit to the end that was waited for, and how long the event loop was held up by them. */
 export async function measureJobs(bench: Bench): Promise<Measurement[]> {
-  await using runner = await openJobRunner({ stateDir: join(bench.directory, 'jobs-core') });
+  await using runner = await openRunner(join(bench.directory, 'jobs-core'));
   await using worker = await BenchWorker.start(bench, 'jobs-server');
-  return [...(await atOnce(8, bench, runner, worker)), ...(await atOnce(32, bench, runner, worker))];
+  const rows: Measurement[] = [];
+  for (const concurrency of bench.atOnce) rows.push(...(await atOnce(concurrency, bench, runner, worker)));
+  return rows;
 }
 
 async function atOnce(concurrency: number, bench: Bench, runner: JobRunner, worker: BenchWorker): Promise<Measurement[]> {
@@ -24,7 +27,7 @@ async function atOnce(concurrency: number, bench: Bench, runner: JobRunner, work
     limit: () => bench.spawnLimit.jobsPerSecond(concurrency, rateMs),
     core: async () => {
       const loop = watchLoopDelay();
-      const rate = await jobsPerSecond(concurrency, rateMs, () => runInCore(runner));
+      const rate = await jobsPerSecond(concurrency, rateMs, () => runTrue(runner));
       return { rate, delayMs: loop.stop() };
     },
     mtls: async () => {
@@ -40,12 +43,6 @@ async function atOnce(concurrency: number, bench: Bench, runner: JobRunner, work
     { section, name: `core, event loop late at most, ${concurrency} at once`, unit: 'ms', worker: core.map(({ delayMs }) => delayMs) },
     { section, name: `server, event loop late at most, ${concurrency} at once`, unit: 'ms', worker: mtls.map(({ delayMs }) => delayMs) },
   ];
-}
-
-async function runInCore(runner: JobRunner): Promise<void> {
-  const { job } = await runner.submit({ argv: program });
-  const { state } = await runner.wait(job.id);
-  if (state.kind !== 'completed') throw new Error(`a job of /bin/true is ${state.kind}`);
 }
 
 async function runOverWire(client: WorkerClient): Promise<void> {

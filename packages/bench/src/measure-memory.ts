@@ -81,8 +81,8 @@ async function runningJobs({ effort }: Bench, { client }: BenchWorker): Promise<
   const { pss, unshared } = await supervisorMemory(marker);
   await Promise.all(ids.map((id) => client.stop(id)));
   return [
-    { section, name: `shim + guard of a running job, PSS, of ${effort.runningJobs}`, unit: 'KiB', worker: [pss / 1024] },
-    { section, name: 'shim + guard of a running job, unshared', unit: 'KiB', worker: [unshared / 1024] },
+    { section, name: `shim + guard (+ init) of a running job, PSS, of ${effort.runningJobs}`, unit: 'KiB', worker: [pss / 1024] },
+    { section, name: 'shim + guard (+ init) of a running job, unshared', unit: 'KiB', worker: [unshared / 1024] },
   ];
 }
 

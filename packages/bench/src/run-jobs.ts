@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { JobRunner, SubmitOptions } from '@worker/core';
 
 /** Runs jobs, so many at once, for so long; answers how many ended per second. The last ones are waited for and count, in the time as well. */
 export async function jobsPerSecond(concurrency: number, milliseconds: number, runOne: () => Promise<void>): Promise<number> {
@@ -22,4 +23,11 @@ export async function runJobs(count: number, concurrency: number, runOne: () => 
     while (left-- > 0) await runOne();
   };
   await Promise.all(Array.from({ length: concurrency }, runMany));
+}
+
+/** One job of /bin/true, from submit to its end. */
+export async function runTrue(runner: JobRunner, options: Omit<SubmitOptions, 'argv'> = {}): Promise<void> {
+  const { job } = await runner.submit({ ...options, argv: ['/bin/true'] });
+  const { state } = await runner.wait(job.id);
+  if (state.kind !== 'completed') throw new Error(`a job of /bin/true is ${state.kind}: ${JSON.stringify(state)}`);
 }

@@ -9,7 +9,7 @@ export interface SupervisorMemory {
   readonly unshared: number;
 }
 
-/** The mean over the shims and guards of the running jobs that carry `marker` as an argument. */
+/** The mean over the shims and guards, and where there are sandboxes their inits, of the running jobs that carry `marker` as an argument. */
 export async function supervisorMemory(marker: string): Promise<SupervisorMemory> {
   const programs = await processesWith(marker);
   if (programs.length === 0) throw new Error('none of the jobs whose supervisors were to be measured runs');
@@ -18,15 +18,21 @@ export async function supervisorMemory(marker: string): Promise<SupervisorMemory
   for (const program of programs) {
     const shim = await parentOf(program);
     const guard = await parentOf(shim);
-    for (const pid of [shim, guard]) {
+    for (const pid of [shim, guard, ...(await initOf(shim, program))]) {
       const executable = basename(await readlink(`/proc/${pid}/exe`));
-      if (executable !== 'worker-supervisor') throw new Error(`a job's parents should be its shim and guard, not ${executable}`);
+      if (executable !== 'worker-supervisor') throw new Error(`what watches a job should be its shim, guard and init, not ${executable}`);
       const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1');
       pss += bytesOf(rollup, 'Pss');
       unshared += bytesOf(rollup, 'Private_Clean') + bytesOf(rollup, 'Private_Dirty');
     }
   }
   return { pss: pss / programs.length, unshared: unshared / programs.length };
+}
+
+/** The init of its sandbox, where it has one: the shim's other child. */
+async function initOf(shim: number, program: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${shim}/task/${shim}/children`, 'latin1')).trim().split(' ').map(Number);
+  return children.filter((pid) => pid !== program);
 }
 
 async function processesWith(marker: string): Promise<number[]> {
