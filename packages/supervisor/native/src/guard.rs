@@ -1,7 +1,7 @@
 //! The guard: the shim's parent and the next subreaper above it. It does nothing while the shim lives. When the shim is killed, the kernel gives it all that is left of the
-//! job, and it ends that. Until then it keeps the job's socket open without ever accepting, so that core is refused only once nothing is left.
+//! job, and it ends that. Until then it keeps the job's directory locked, and its socket open without ever accepting, so that core is refused only once nothing is left.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use crate::launcher::{Order, refused, remove_one};
 use crate::limits::{Group, patiently};
 use crate::sandbox::{Prepared, workspace};
-use crate::shim;
+use crate::shim::{self, Building};
 use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
 use crate::sys::{dir, errno, fd, signal, socket, title};
-use crate::wire::encode;
+use crate::wire::Outbox;
 use crate::wire::v1::RefusalReason;
+
+/// What ps shows.
+pub const PROCESS_NAME: &CStr = c"worker-guard";
 
 // What the kernel does not let go is looked for again and again, slower and slower.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -26,26 +29,27 @@ pub fn run(order: Order<'_>) -> ! {
     signal::block_all();
     signal::keep_children();
     let begun = begin(&order);
-    let (listener, shim) = match begun {
-        Ok(Begun::Guard(listener, shim)) => (listener, shim),
-        Ok(Begun::Shim(listener)) => shim::run(order, listener),
+    let (building, listener, shim) = match begun {
+        Ok((building, listener, Fork::Parent(shim))) => (building, listener, shim),
+        Ok((building, listener, Fork::Child)) => {
+            name(&order, "shim");
+            shim::run(order, building, listener)
+        }
         Err((stage, error)) => {
-            let answer = refused(order.job.sequence, RefusalReason::System, errno(&error), stage, &error.to_string());
-            let mut bytes = Vec::new();
-            encode(&answer, &mut bytes);
+            let mut outbox = Outbox::default();
+            outbox.push(&refused(order.job.sequence, RefusalReason::System, errno(&error), stage, &error.to_string()));
             // A launcher that is gone needs no answer.
-            let _ = fd::write(order.report.as_fd(), &bytes);
+            let _ = outbox.send(order.report.as_fd());
             process::exit_now(1);
         }
     };
-    let maker_dir = CString::new(shim::starting_name(&order.job.launch.job_id, shim)).unwrap_or_default();
     let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
-    let mut keep = vec![listener.as_raw_fd(), jobs, starting];
+    let mut keep = vec![building.dir.as_raw_fd(), listener.as_raw_fd(), jobs, starting];
     keep.extend(order.descriptors());
     let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
-        remove_one(order.state.starting.as_fd(), &maker_dir);
+        remove_one(order.state.starting.as_fd(), &building.name);
         let group = Group::find(&order.job.plan, &order.means.cgroups, shim::group_name(&order.job.launch.job_id, shim));
         end_all(|| strike(&group, order.job.claim.as_ref()));
         patiently(|| group.remove());
@@ -61,12 +65,7 @@ pub fn run(order: Order<'_>) -> ! {
     process::exit_now(0);
 }
 
-enum Begun {
-    Guard(OwnedFd, Pid),
-    Shim(OwnedFd),
-}
-
-fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
+fn begin(order: &Order<'_>) -> Result<(Building, OwnedFd, Fork), (&'static str, io::Error)> {
     process::set_session().map_err(|error| ("setsid", error))?;
     process::set_subreaper().map_err(|error| ("subreaper", error))?;
     name(order, "guard");
@@ -76,18 +75,19 @@ fn begin(order: &Order<'_>) -> Result<Begun, (&'static str, io::Error)> {
     keep.extend(order.prepared().into_iter().flat_map(Prepared::handles));
     fd::close_all_but(&mut keep).map_err(|error| ("close", error))?;
     let listener = socket::stream().map_err(|error| ("socket", error))?;
-    match process::fork().map_err(|error| ("fork", error))? {
-        Fork::Parent(shim) => Ok(Begun::Guard(listener, shim)),
-        Fork::Child => {
-            name(order, "shim");
-            Ok(Begun::Shim(listener))
+    let building = shim::build(order.state, &order.job.launch.job_id)?;
+    match process::fork() {
+        Ok(fork) => Ok((building, listener, fork)),
+        Err(error) => {
+            remove_one(order.state.starting.as_fd(), &building.name);
+            Err(("fork", error))
         }
     }
 }
 
 /// Shows what the process is, where it keeps its state and for which job.
 fn name(order: &Order<'_>, role: &str) {
-    process::set_name(if role == "guard" { c"worker-guard" } else { shim::PROCESS_NAME });
+    process::set_name(if role == "guard" { PROCESS_NAME } else { shim::PROCESS_NAME });
     let mut text = format!("worker-supervisor {role} --state-dir ").into_bytes();
     text.extend_from_slice(&order.state.name);
     text.push(b' ');
@@ -111,8 +111,9 @@ fn watch(shim: Pid) -> bool {
 fn remove_leftovers(order: &Order<'_>) {
     let Ok(name) = CString::new(order.job.launch.job_id.as_str()) else { return };
     if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
-        let _ = dir::unlink_at(job.as_fd(), shim::UNFINISHED_RESULT, false);
-        let _ = dir::unlink_at(job.as_fd(), shim::SOCKET, false);
+        for leftover in [shim::UNFINISHED_RESULT, shim::UNFINISHED_SOCKET, shim::SOCKET] {
+            let _ = dir::unlink_at(job.as_fd(), leftover, false);
+        }
     }
 }
 

@@ -91,12 +91,12 @@ fn another_user_is_not_served_even_when_the_directory_lets_them_in() {
     let mut lab = Lab::new();
     let launch = lab.job(&["sleep", "1000"]);
     let job = lab.launch(launch);
+    let mut connection = job.connect();
     for path in [&lab.dir, &lab.dir.join("jobs"), &job.dir, &job.dir.join("shim.sock")] {
         Command::new("chmod").arg("777").arg(path).status().expect("chmod");
     }
     let asked = Command::new(fixture("stranger")).arg(job.dir.join("shim.sock")).uid(NOBODY).gid(NOBODY).output().expect("another user");
     assert_eq!(String::from_utf8_lossy(&asked.stdout), "told 0 bytes\n", "{asked:?}");
-    let mut connection = job.connect();
     connection.stop(0);
     connection.ended();
 }

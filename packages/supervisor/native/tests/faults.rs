@@ -2,10 +2,9 @@
 
 mod harness;
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::{Lab, alive, fixture, names, wait_for, with_text};
+use harness::{Lab, SmallDisk, alive, fixture, names, wait_for, with_text};
 use worker_supervisor::output::frame::{Kind, Missing, Stream};
 use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{GapReason, launcher_response, result};
@@ -160,31 +159,10 @@ fn shim_and_guard_do_not_mind_the_signals_that_end_daemons() {
     assert_eq!(job.exit_code(), Some(6));
 }
 
-/// A file system of 256 KiB of our own, where that is allowed.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let dir = harness::temp_dir();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs"]).arg(&dir).status().is_ok_and(|status| status.success());
-        if !mounted {
-            std::fs::remove_dir(&dir).expect("rmdir");
-        }
-        mounted.then_some(Self(dir))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// [OUT-7]
 #[test]
 fn a_full_disk_stops_neither_the_job_nor_its_result_and_becomes_a_gap_of_exact_length() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount("size=256k") else {
         eprintln!("skipped: no right to mount a small file system");
         return;
     };

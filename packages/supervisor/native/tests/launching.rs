@@ -12,7 +12,7 @@ use worker_supervisor::wire::v1::RefusalReason;
 #[test]
 fn the_launcher_says_who_it_is_and_leaves_with_core() {
     let mut lab = Lab::new();
-    assert_eq!(lab.hello.protocol_version, 1);
+    assert_eq!(lab.hello.protocol_version, 2);
     assert_eq!(lab.hello.release, env!("CARGO_PKG_VERSION"));
     assert_eq!(lab.hello.pid.cast_unsigned(), lab.launcher.id());
     assert!(lab.leave().success());

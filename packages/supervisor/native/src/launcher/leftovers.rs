@@ -4,8 +4,10 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::StateDir;
+use super::watched::is_watched;
+use crate::guard;
 use crate::sandbox::{self, workspace};
-use crate::shim;
+use crate::shim::{self, SOCKET, UNFINISHED_SOCKET};
 use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{dir, fd, signal, tree};
 
@@ -25,7 +27,7 @@ pub fn remove(state: &StateDir) {
     }
 }
 
-/// Removes the workspaces of jobs that have neither shim nor guard any more: nobody listens for them. In a process of its own, for what a job left behind may take long.
+/// Removes the workspaces of jobs that have neither shim nor guard any more. In a process of its own, for what a job left behind may take long.
 pub fn remove_workspaces(state: &StateDir) {
     let Ok(names) = tree::names(state.work.as_fd()) else { return };
     if names.is_empty() || !matches!(process::fork(), Ok(Fork::Child)) {
@@ -35,9 +37,10 @@ pub fn remove_workspaces(state: &StateDir) {
     // Core's socket above all: it tells core when the launcher leaves.
     let _ = fd::close_all_but(&mut [state.work.as_raw_fd(), state.jobs.as_raw_fd()]);
     for name in names {
+        // One that is still in its start has no directory yet, and no workspace either.
         if let Ok(name) = name.to_str()
             && name != sandbox::PROBE
-            && !is_watched(state, name)
+            && CString::new(name).is_ok_and(|job_id| !is_watched(state, &job_id))
         {
             workspace::remove(state.work.as_fd(), name);
         }
@@ -45,26 +48,23 @@ pub fn remove_workspaces(state: &StateDir) {
     process::exit_now(0)
 }
 
-/// A job's socket takes connections as long as its shim or its guard lives. One that is still in its start has no directory yet, and no workspace either.
-fn is_watched(state: &StateDir, job_id: &str) -> bool {
-    std::os::unix::net::UnixStream::connect(format!("/proc/self/fd/{}/{job_id}/shim.sock", state.jobs.as_raw_fd())).is_ok()
-}
-
-/// Whether a process can be the maker, a shim or a launcher: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.
+/// Whether a process can be the maker, a guard, a shim or a launcher: its number may have passed to anybody since, and one that is dead may not have been reaped. Without /proc each that lives counts.
 pub fn is_maker(maker: Pid) -> bool {
     let alive = !signal::send(maker, 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH));
     let named = |stat: &[u8], name: &CStr| {
         let head = [b"(", name.to_bytes(), b") "].concat();
         stat.windows(head.len() + 1).any(|window| window.starts_with(&head) && !matches!(window[head.len()], b'Z' | b'X'))
     };
-    let is_ours = |stat: &[u8]| named(stat, shim::PROCESS_NAME) || named(stat, super::PROCESS_NAME);
+    let is_ours = |stat: &[u8]| [guard::PROCESS_NAME, shim::PROCESS_NAME, super::PROCESS_NAME].iter().any(|name| named(stat, name));
     alive && std::fs::read(format!("/proc/{maker}/stat")).map_or(true, |stat| is_ours(&stat))
 }
 
 /// Removes a directory that holds at most a socket.
 pub fn remove_one(parent: BorrowedFd<'_>, name: &CStr) {
     if let Ok(made) = dir::open_dir_at(parent, name) {
-        let _ = dir::unlink_at(made.as_fd(), c"shim.sock", false);
+        for socket in [UNFINISHED_SOCKET, SOCKET] {
+            let _ = dir::unlink_at(made.as_fd(), socket, false);
+        }
         let _ = dir::unlink_at(parent, name, true);
     }
 }

@@ -1,13 +1,15 @@
-//! The launcher: reads requests from core, forks a guard and its shim for each, passes their answers on, and forgets them.
+//! The launcher: reads requests from core, forks a guard and its shim for each, passes on what they say in their first moments, and forgets them.
 
 mod enclosing;
 mod leftovers;
 mod means;
+mod relay;
 mod start;
 mod state_dir;
 mod validate;
+mod watched;
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use prost::Message;
@@ -16,13 +18,15 @@ pub use leftovers::remove_one;
 pub use means::{CgroupWish, Means, Wishes};
 pub use start::{Accepted, Order, refused};
 pub use state_dir::StateDir;
-pub use validate::check;
+pub use validate::{check, is_job_id};
+pub use watched::is_watched;
 
 use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};
-use crate::wire::v1::{LauncherHello, LauncherRequest, LauncherResponse, RefusalReason, launcher_request, launcher_response};
-use crate::wire::{Inbox, Outbox, PROTOCOL_VERSION, Received};
-use start::Start;
+use crate::wire::v1::{Launch, LauncherHello, LauncherRequest, LauncherResponse, Look, Looked, RefusalReason, launcher_request, launcher_response};
+use crate::wire::{Inbox, LAUNCHER_VERSION, Outbox, Received};
+use relay::Relay;
+use start::{Start, Then};
 
 /// What ps shows.
 pub const PROCESS_NAME: &CStr = c"worker-launcher";
@@ -30,6 +34,8 @@ pub const PROCESS_NAME: &CStr = c"worker-launcher";
 const CORE: i32 = 3;
 // Each start under way holds a descriptor and two young processes; requests beyond this wait in the socket.
 const MAX_STARTS: usize = 64;
+// Each holds a descriptor. What is launched beyond this is not relayed: it opens its socket at once.
+const MAX_RELAYS: usize = 256;
 
 struct Launcher {
     core: OwnedFd,
@@ -38,6 +44,7 @@ struct Launcher {
     inbox: Inbox,
     outbox: Outbox,
     starts: Vec<Start>,
+    relays: Vec<Relay>,
     core_left: bool,
 }
 
@@ -53,7 +60,8 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     leftovers::remove_workspaces(&state);
     let mut means = Means::find(wishes, &state);
     means.remove_all_leftovers();
-    let mut launcher = Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), core_left: false };
+    let mut launcher =
+        Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), relays: Vec::new(), core_left: false };
     launcher.greet();
     let served = launcher.serve();
     launcher.means.cgroups.leave();
@@ -81,7 +89,7 @@ fn become_launcher() -> std::io::Result<()> {
 impl Launcher {
     fn greet(&mut self) {
         let hello = LauncherHello {
-            protocol_version: PROTOCOL_VERSION,
+            protocol_version: LAUNCHER_VERSION,
             release: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::own_pid(),
             host: Some(self.means.describe()),
@@ -97,6 +105,7 @@ impl Launcher {
             }
             if self.core_left {
                 self.outbox = Outbox::default();
+                self.relays.clear();
                 if self.starts.is_empty() {
                     return Ok(());
                 }
@@ -105,11 +114,16 @@ impl Launcher {
             let listening = !self.core_left && self.starts.len() < MAX_STARTS;
             let writing = self.outbox.pending() > 0;
             let core_place = (listening || writing).then(|| polled.add(self.core.as_fd(), writing));
-            let first_start = usize::from(core_place.is_some());
+            let first_start = polled.next_place();
             for start in &self.starts {
                 polled.add(start.report(), false);
             }
+            let first_relay = polled.next_place();
+            for relay in &self.relays {
+                polled.add(relay.socket(), relay.wants_to_write());
+            }
             polled.wait(None).map_err(|error| format!("poll: {error}"))?;
+            self.pass_on(&polled, first_relay);
             self.collect(&polled, first_start);
             if listening && core_place.is_some_and(|place| polled.readable(place)) {
                 match self.inbox.receive(self.core.as_fd()) {
@@ -124,8 +138,32 @@ impl Launcher {
     /// Passes on what the shims report of their starts.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
         for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
-            let goes_on = if polled.readable(first_start + index) { start.finish(&self.state, &self.means, &mut self.outbox) } else { Some(start) };
-            self.starts.extend(goes_on);
+            let then =
+                if polled.readable(first_start + index) { start.go_on(&self.state, &self.means, &mut self.outbox) } else { Then::Starting(Box::new(start)) };
+            match then {
+                Then::Starting(start) => self.starts.push(*start),
+                Then::Launched(relay) => self.relay(relay),
+                Then::Over => {}
+            }
+        }
+    }
+
+    fn relay(&mut self, mut relay: Relay) {
+        match relay.pass_on(&mut self.outbox) {
+            Ok(true) => {}
+            Ok(false) if self.relays.len() < MAX_RELAYS => self.relays.push(relay),
+            _ => relay.end(&mut self.outbox),
+        }
+    }
+
+    /// Passes on what shims say in their first moments.
+    fn pass_on(&mut self, polled: &PollSet, first_relay: usize) {
+        for (index, mut relay) in std::mem::take(&mut self.relays).into_iter().enumerate() {
+            if polled.writable(first_relay + index) {
+                relay.flush();
+            }
+            let goes_on = if polled.readable(first_relay + index) { relay.receive(&mut self.outbox) } else { Some(relay) };
+            self.relays.extend(goes_on);
         }
     }
 
@@ -135,16 +173,35 @@ impl Launcher {
                 return Ok(());
             };
             let request = LauncherRequest::decode(bytes).map_err(|error| format!("core sent a malformed request: {error}"))?;
-            let Some(launcher_request::Request::Launch(launch)) = request.request else {
-                let answer = refused(request.sequence, RefusalReason::Invalid, 0, "request", "an unknown request");
-                self.outbox.push(&answer);
-                continue;
-            };
-            match start::start(&self.state, &mut self.means, request.sequence, launch) {
-                Ok(start) => self.starts.push(start),
-                Err(refusal) => self.outbox.push(&refusal),
+            match request.request {
+                Some(launcher_request::Request::Launch(launch)) => self.launch(request.sequence, launch),
+                Some(launcher_request::Request::Relay(asked)) => {
+                    if let Some(relay) = self.relays.iter_mut().find(|relay| relay.sequence == request.sequence) {
+                        relay.send(&asked);
+                    }
+                }
+                Some(launcher_request::Request::Look(look)) => self.look(request.sequence, &look),
+                None => self.outbox.push(&refused(request.sequence, RefusalReason::Invalid, 0, "request", "an unknown request")),
             }
         }
         Ok(())
+    }
+
+    fn launch(&mut self, sequence: u64, launch: Launch) {
+        match start::start(&self.state, &mut self.means, sequence, launch) {
+            Ok(start) => self.starts.push(start),
+            Err(refusal) => self.outbox.push(&refusal),
+        }
+    }
+
+    fn look(&mut self, sequence: u64, look: &Look) {
+        let looked = match CString::new(look.job_id.as_str()) {
+            Ok(job_id) if is_job_id(&look.job_id) => launcher_response::Response::Looked(Looked { watched: is_watched(&self.state, &job_id) }),
+            _ => {
+                self.outbox.push(&refused(sequence, RefusalReason::Invalid, 0, "look", "job_id must be a UUID in lower case"));
+                return;
+            }
+        };
+        self.outbox.push(&LauncherResponse { sequence, response: Some(looked) });
     }
 }

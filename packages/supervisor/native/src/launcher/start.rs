@@ -1,18 +1,21 @@
-//! One start: a guard is forked, and its shim reports over a pipe what became of it.
+//! One start: a guard is forked, and its shim reports over a socket what became of it.
 
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use prost::Message;
+
+use super::relay::Relay;
 use super::{Means, StateDir, validate};
 use crate::guard;
 use crate::identity::{Claim, Lease};
 use crate::limits::Plan;
 use crate::sandbox::Prepared;
 use crate::sys::process::{self, Fork};
-use crate::sys::{dir, errno, fd};
-use crate::wire::Outbox;
+use crate::sys::{dir, errno, socket};
 use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, launcher_response};
+use crate::wire::{Inbox, Outbox, Received};
 
 /// A job that the launcher found it can start.
 pub struct Accepted {
@@ -34,7 +37,7 @@ pub struct Order<'a> {
     pub means: &'a Means,
     /// The job.
     pub job: Accepted,
-    /// Where the report goes: one framed `LauncherResponse`, written by one call, which a pipe never splits at this size.
+    /// Where the answer goes, and what the shim tells until it listens: framed `LauncherResponse`s. Requests come back.
     pub report: OwnedFd,
 }
 
@@ -53,11 +56,22 @@ impl Order<'_> {
     }
 }
 
+/// What becomes of a start.
+pub enum Then {
+    /// It goes on.
+    Starting(Box<Start>),
+    /// The job's directory stands.
+    Launched(Relay),
+    /// It failed, and that was told.
+    Over,
+}
+
 /// A start under way.
 pub struct Start {
     // With what was lent to it, over all attempts.
     job: Accepted,
     report: OwnedFd,
+    inbox: Inbox,
     // Guards forked for it so far.
     attempts: u32,
 }
@@ -78,10 +92,10 @@ pub fn start(state: &StateDir, means: &mut Means, sequence: u64, launch: Launch)
 
 fn fork(state: &StateDir, means: &Means, job: Accepted, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
     let sequence = job.sequence;
-    let (report, write_end) = fd::pipe().map_err(|error| system(sequence, &error, "pipe"))?;
+    let (report, theirs) = socket::pair().map_err(|error| system(sequence, &error, "socketpair"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
-        Fork::Child => guard::run(Order { state, means, job, report: write_end }),
-        Fork::Parent(_) => Ok(Start { job, report, attempts }),
+        Fork::Child => guard::run(Order { state, means, job, report: theirs }),
+        Fork::Parent(_) => Ok(Start { job, report, inbox: Inbox::default(), attempts }),
     }
 }
 
@@ -91,20 +105,29 @@ impl Start {
         self.report.as_fd()
     }
 
-    /// Passes the report on; gives back a start that goes on.
-    pub fn finish(self, state: &StateDir, means: &Means, outbox: &mut Outbox) -> Option<Self> {
-        let mut buffer = [0; 1024];
-        match fd::read(self.report.as_fd(), &mut buffer) {
-            Ok(None) => Some(self),
-            Ok(Some(length)) if length > 0 => {
-                outbox.push_framed(&buffer[..length]);
-                None
+    /// Passes the report on.
+    pub fn go_on(mut self, state: &StateDir, means: &Means, outbox: &mut Outbox) -> Then {
+        let received = self.inbox.receive(self.report.as_fd());
+        match self.inbox.take().map(|frame| frame.and_then(|frame| LauncherResponse::decode(frame).ok())) {
+            Ok(Some(answer)) => {
+                outbox.push(&answer);
+                match answer.response {
+                    Some(launcher_response::Response::Launched(_)) => Then::Launched(Relay::new(self.job.sequence, self.report, self.inbox)),
+                    _ => Then::Over,
+                }
             }
-            _ => self.died(state, means).map_err(|answer| outbox.push(&answer)).ok(),
+            _ if matches!(received, Ok(Received::Some | Received::Nothing)) => Then::Starting(Box::new(self)),
+            _ => self.died(state, means).map_or_else(
+                |answer| {
+                    outbox.push(&answer);
+                    Then::Over
+                },
+                |start| Then::Starting(Box::new(start)),
+            ),
         }
     }
 
-    /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the pipe to its end. When the directory exists all
+    /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the socket to its end. When the directory exists all
     /// the same, the job counts as started; else nothing was, and it is tried again.
     fn died(self, state: &StateDir, means: &Means) -> Result<Self, Box<LauncherResponse>> {
         let name = CString::new(self.job.launch.job_id.as_str()).unwrap_or_default();

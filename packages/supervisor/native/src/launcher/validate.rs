@@ -113,8 +113,9 @@ fn check_limits(limits: Option<&ResourceLimits>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The id becomes a name in the file system: nothing but this form ever does.
-fn is_job_id(id: &str) -> bool {
+/// Whether it is a UUID in lower case: it becomes a name in the file system, and nothing but this form ever does.
+#[must_use]
+pub fn is_job_id(id: &str) -> bool {
     id.len() == 36
         && id.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

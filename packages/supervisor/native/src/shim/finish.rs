@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 
-use super::{Phase, Program, SOCKET, Shim, UNFINISHED_RESULT};
+use super::door::{self, Door};
+use super::{Phase, Program, Shim, UNFINISHED_RESULT};
 use crate::sys::process::{self, Exit};
 use crate::sys::{dir, fd};
 use crate::wire::v1::{Ended, ResourceUsage, Result as JobResult, result, shim_event};
@@ -37,13 +38,18 @@ impl Shim {
         self.tell_output();
         match written {
             Ok(result) => {
-                // Nobody has to be refused any more: the result tells. Where this fails a socket stays that refuses.
-                let _ = dir::unlink_at(self.dir.as_fd(), SOCKET, false);
+                self.remove_socket();
                 self.phase = Phase::Ended;
                 self.tell_all(&shim_event::Event::Ended(Ended { result: Some(result) }));
             }
             Err(_) => self.phase = Phase::Finishing(Instant::now() + RETRY),
         }
+    }
+
+    /// Nobody has to be refused any more: the result tells. Where this fails a socket stays that refuses.
+    fn remove_socket(&self) {
+        let name = if matches!(self.door, Door::Open) { door::SOCKET } else { door::UNFINISHED_SOCKET };
+        let _ = dir::unlink_at(self.dir.as_fd(), name, false);
     }
 
     /// Whole or not at all: under another name first.

@@ -2,6 +2,7 @@
 //!
 //! One thread, one loop: it waits for whatever may come next, and each file of this folder is one phase or one thing that can come.
 
+mod door;
 mod drain;
 mod enclosure;
 mod finish;
@@ -16,8 +17,9 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
+pub use door::{SOCKET, UNFINISHED_SOCKET};
 pub use finish::result_file;
-pub use publish::{group_name, starting_name};
+pub use publish::{Building, build, group_name};
 pub use start::candidates;
 
 use crate::identity::{Claim, Lease};
@@ -28,8 +30,9 @@ use crate::sandbox::{Prepared, workspace};
 use crate::sweep::Sweep;
 use crate::sys::process::{self, Exit, Pid};
 use crate::sys::{errno, fd};
-use crate::wire::encode;
-use crate::wire::v1::{EndCause, Launched, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
+use crate::wire::Outbox;
+use crate::wire::v1::{EndCause, LauncherResponse, OutputAction, ResourceUsage, StartFailed, launcher_response};
+use door::Door;
 use drain::Pipes;
 use enclosure::Subjects;
 use serve::Client;
@@ -70,8 +73,6 @@ struct StartedAt {
 
 /// What ps shows.
 pub const PROCESS_NAME: &CStr = c"worker-shim";
-/// Where it listens, in the job's directory.
-pub const SOCKET: &CStr = c"shim.sock";
 /// The result while it is written.
 pub const UNFINISHED_RESULT: &CStr = c"result.tmp";
 
@@ -87,6 +88,7 @@ struct Shim {
     /// The init of the job's sandbox.
     init: Option<OwnedFd>,
     listener: OwnedFd,
+    door: Door,
     children: OwnedFd,
     wall_time: Option<Duration>,
     drain: Duration,
@@ -109,36 +111,35 @@ struct Shim {
 }
 
 /// Runs in the process that the guard forked; does not return.
-pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
+pub fn run(order: Order<'_>, building: Building, listener: OwnedFd) -> ! {
     let published = process::set_session()
         .map_err(|error| publish::system("setsid", &error))
         .and_then(|()| process::set_subreaper().map_err(|error| publish::system("subreaper", &error)))
         .and_then(|()| crate::sys::signal::child_events().map_err(|error| publish::system("signalfd", &error)))
-        .and_then(|children| publish::publish(order.state, &order.job.launch.job_id, listener.as_fd()).map(|dir| (dir, children)));
-    let response = match &published {
-        Ok(_) => launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() }),
-        Err(refusal) => launcher_response::Response::Refused(refusal.clone()),
-    };
-    let mut bytes = Vec::new();
-    encode(&LauncherResponse { sequence: order.job.sequence, response: Some(response) }, &mut bytes);
-    // When the launcher is gone, core finds us by the directory.
-    let _ = fd::write(order.report.as_fd(), &bytes);
+        .and_then(|children| publish::publish(order.state, &order.job.launch.job_id, &building, listener.as_fd()).map(|listens| (listens, children)));
     let keep_open: Vec<_> = order.descriptors().collect();
     let sandboxed = order.prepared().is_some();
     let Order { state, job, report, means } = order;
-    let Ok((dir, children)) = published else {
-        job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
-        process::exit_now(0)
+    let (listens, children) = match published {
+        Ok(published) => published,
+        Err(refusal) => {
+            let mut outbox = Outbox::default();
+            outbox.push(&LauncherResponse { sequence: job.sequence, response: Some(launcher_response::Response::Refused(refusal)) });
+            // A launcher that is gone needs no answer.
+            let _ = outbox.send(report.as_fd());
+            job.claim.and_then(|claim| claim.lease).inspect(Lease::give_back);
+            process::exit_now(0)
+        }
     };
-    drop(report);
+    let dir = building.dir;
     // The state directory is the launcher's; a shim needs only its job's.
-    let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd()];
+    let mut keep = vec![dir.as_raw_fd(), children.as_raw_fd(), listener.as_raw_fd(), report.as_raw_fd()];
     keep.extend(keep_open);
     let prepared = means.enclosing.prepared.as_ref().filter(|_| sandboxed);
     keep.extend(prepared.into_iter().flat_map(Prepared::handles));
     let _ = fd::close_all_but(&mut keep);
 
-    let Accepted { launch, claim, plan, .. } = job;
+    let Accepted { sequence, launch, claim, plan } = job;
     let subjects = Subjects::of(&launch);
     let (group, memory, start) = match start::bound(&launch, &plan, means) {
         Ok((mut group, memory)) => {
@@ -167,6 +168,7 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         dir,
         init,
         listener,
+        door: Door::of_new_job(listens),
         children,
         wall_time: (launch.wall_time_ms > 0).then(|| Duration::from_millis(launch.wall_time_ms)),
         drain: Duration::from_millis(launch.drain_ms),
@@ -183,8 +185,11 @@ pub fn run(order: Order<'_>, listener: OwnedFd) -> ! {
         sweep: Sweep::new(),
         pipes,
         writer: Writer::new(launch.output_bytes),
-        clients: Vec::new(),
+        clients: vec![Client::relayed(report, sequence)],
     };
+    if listens {
+        shim.leave_launcher();
+    }
     shim.live();
     if sandboxed {
         workspace::remove(state.work.as_fd(), &shim.job_id);

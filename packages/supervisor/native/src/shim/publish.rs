@@ -4,33 +4,52 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::door;
 use crate::launcher::{StateDir, remove_one};
 use crate::sys::process::{self, Pid};
-use crate::sys::{dir, errno, socket};
+use crate::sys::{dir, errno, lock};
 use crate::wire::v1::{LaunchRefused, RefusalReason};
-
-// Connections that wait while the shim is busy or its guard cleans up.
-const BACKLOG: i32 = 128;
-
-/// The name of a job's directory while its shim builds it.
-#[must_use]
-pub fn starting_name(job_id: &str, shim: Pid) -> String {
-    format!("{job_id}.{shim}")
-}
 
 /// The name of a job's cgroups: its shim's number tells whether anybody still looks after them.
 #[must_use]
 pub fn group_name(job_id: &str, shim: Pid) -> CString {
-    CString::new(starting_name(job_id, shim)).unwrap_or_default()
+    CString::new(format!("{job_id}.{shim}")).unwrap_or_default()
 }
 
-/// Builds the directory under `starting/` with the socket in it, moves it to `jobs/` unless the job is there already, and syncs that.
-pub fn publish(state: &StateDir, job_id: &str, listener: BorrowedFd<'_>) -> Result<OwnedFd, LaunchRefused> {
-    let building = c_name(&starting_name(job_id, process::own_pid()))?;
-    let published = c_name(job_id)?;
-    let made = build(state, &building, listener).inspect_err(|_| remove_one(state.starting.as_fd(), &building))?;
-    dir::rename_new_at(state.starting.as_fd(), &building, state.jobs.as_fd(), &published).map_err(|error| {
-        remove_one(state.starting.as_fd(), &building);
+/// A job's directory on its way.
+pub struct Building {
+    /// Its name in `starting/`, with its guard's number, which tells whether it is still being built.
+    pub name: CString,
+    /// The directory, locked. Guard and shim share the open file, and nobody else: once neither lives the lock is gone, and what the directory holds is final.
+    pub dir: OwnedFd,
+}
+
+/// Makes a directory in `starting/` and locks it.
+///
+/// # Errors
+/// The call that failed, and how.
+pub fn build(state: &StateDir, job_id: &str) -> Result<Building, (&'static str, io::Error)> {
+    let name = CString::new(format!("{job_id}.{}", process::own_pid())).map_err(|error| ("name", error.into()))?;
+    dir::mkdir_at(state.starting.as_fd(), &name).map_err(|error| ("mkdir", error))?;
+    let locked = dir::open_dir_at(state.starting.as_fd(), &name).map_err(|error| ("open", error)).and_then(|made| match lock::hold(made.as_fd(), true) {
+        Ok(true) => Ok(made),
+        Ok(false) => Err(("lock", io::Error::from_raw_os_error(libc::EWOULDBLOCK))),
+        Err(error) => Err(("lock", error)),
+    });
+    match locked {
+        Ok(dir) => Ok(Building { name, dir }),
+        Err(failure) => {
+            remove_one(state.starting.as_fd(), &name);
+            Err(failure)
+        }
+    }
+}
+
+/// Moves the directory to `jobs/` unless the job is there already, and syncs that. True when the shim listens already.
+pub fn publish(state: &StateDir, job_id: &str, building: &Building, listener: BorrowedFd<'_>) -> Result<bool, LaunchRefused> {
+    let published = CString::new(job_id).map_err(|error| system("name", &error.into()))?;
+    let listens = move_into_place(state, building, &published, listener).map_err(|error| {
+        remove_one(state.starting.as_fd(), &building.name);
         match error.kind() {
             io::ErrorKind::AlreadyExists => LaunchRefused {
                 reason: RefusalReason::Exists.into(),
@@ -45,23 +64,21 @@ pub fn publish(state: &StateDir, job_id: &str, listener: BorrowedFd<'_>) -> Resu
         remove_one(state.jobs.as_fd(), &published);
         system("fsync", &error)
     })?;
-    Ok(made)
+    Ok(listens)
 }
 
-fn build(state: &StateDir, name: &CStr, listener: BorrowedFd<'_>) -> Result<OwnedFd, LaunchRefused> {
-    dir::mkdir_at(state.starting.as_fd(), name).map_err(|error| system("mkdir", &error))?;
-    let made = dir::open_dir_at(state.starting.as_fd(), name).map_err(|error| system("open", &error))?;
-    dir::enter(made.as_fd()).map_err(|error| system("chdir", &error))?;
-    let bound = socket::bind_here(listener, "shim.sock").map_err(|error| system("bind", &error));
-    // Out again, so that no working directory of ours keeps a file system busy.
-    std::env::set_current_dir("/").map_err(|error| system("chdir", &error))?;
-    bound?;
-    socket::listen(listener, BACKLOG).map_err(|error| system("listen", &error))?;
-    Ok(made)
-}
-
-fn c_name(name: &str) -> Result<CString, LaunchRefused> {
-    CString::new(name).map_err(|_| system("name", &io::Error::from_raw_os_error(libc::EINVAL)))
+fn move_into_place(state: &StateDir, building: &Building, published: &CStr, listener: BorrowedFd<'_>) -> io::Result<bool> {
+    let (starting, jobs) = (state.starting.as_fd(), state.jobs.as_fd());
+    match dir::rename_unused_at(starting, &building.name, jobs, published) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+        moved => return moved.map(|()| false),
+    }
+    // A file system that knows no flags. A plain rename refuses a target that is not empty, so no job's directory may ever be: the socket is made first.
+    door::open(building.dir.as_fd(), listener)?;
+    match dir::rename_at(starting, &building.name, jobs, published) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTEMPTY) => Err(io::Error::from_raw_os_error(libc::EEXIST)),
+        moved => moved.map(|()| true),
+    }
 }
 
 /// A refusal by the system.

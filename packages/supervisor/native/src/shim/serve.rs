@@ -1,4 +1,4 @@
-//! Serves core: any number of connections, none of which can hold up the job.
+//! Serves core: any number of connections, and at first one over the launcher's wire. None of them can hold up the job.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,8 +9,10 @@ use prost::Message;
 use super::{Phase, Shim};
 use crate::sys::poll::PollSet;
 use crate::sys::{errno, process, signal, socket};
-use crate::wire::v1::{ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, TreeGone, shim_event, shim_request};
-use crate::wire::{Inbox, Outbox, PROTOCOL_VERSION, Received};
+use crate::wire::v1::{
+    Launched, LauncherResponse, ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, TreeGone, launcher_response, shim_event, shim_request,
+};
+use crate::wire::{Inbox, Outbox, Received, SHIM_VERSION};
 
 // One server has one connection; more than this is a fault or an attack.
 const MAX_CLIENTS: usize = 64;
@@ -31,19 +33,44 @@ pub struct Client {
     told: u64,
     credit: bool,
     gone: bool,
+    // The sequence of the launch, on the launcher's wire.
+    relayed: Option<u64>,
+    // Nothing is sent before the first event: what the launcher is told at first can go with it.
+    held: bool,
 }
 
 impl Client {
+    fn new(socket: OwnedFd, told: u64) -> Self {
+        Self { socket, inbox: Inbox::default(), outbox: Outbox::default(), told, credit: true, gone: false, relayed: None, held: false }
+    }
+
+    /// The launcher, which is told that the job's directory stands.
+    pub fn relayed(socket: OwnedFd, sequence: u64) -> Self {
+        let mut client = Self { relayed: Some(sequence), held: true, ..Self::new(socket, 0) };
+        let launched = launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() });
+        client.outbox.push(&LauncherResponse { sequence, response: Some(launched) });
+        client
+    }
+
+    pub fn is_relayed(&self) -> bool {
+        self.relayed.is_some()
+    }
+
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
     pub fn wants_to_write(&self) -> bool {
-        self.outbox.pending() > 0
+        self.outbox.pending() > 0 && !self.held
     }
 
-    fn tell(&mut self, sequence: u64, event: shim_event::Event) {
-        self.outbox.push(&ShimEvent { sequence, event: Some(event) });
+    pub fn tell(&mut self, sequence: u64, event: shim_event::Event) {
+        let event = ShimEvent { sequence, event: Some(event) };
+        match self.relayed {
+            Some(launch) => self.outbox.push(&LauncherResponse { sequence: launch, response: Some(launcher_response::Response::Relayed(event)) }),
+            None => self.outbox.push(&event),
+        }
+        self.held = false;
         self.flush();
     }
 
@@ -79,8 +106,7 @@ impl Shim {
         if !trusted || self.clients.len() >= MAX_CLIENTS {
             return;
         }
-        let mut client =
-            Client { socket, inbox: Inbox::default(), outbox: Outbox::default(), told: self.writer.committed().file_length, credit: true, gone: false };
+        let mut client = Client::new(socket, self.writer.committed().file_length);
         client.tell(0, shim_event::Event::Hello(self.hello()));
         self.clients.push(client);
     }
@@ -100,7 +126,11 @@ impl Shim {
                 self.answer(index, request);
             }
         }
+        let relayed = self.clients.iter().any(Client::is_relayed);
         self.clients.retain(|client| !client.gone);
+        if relayed && !self.clients.iter().any(Client::is_relayed) {
+            self.door.hurry();
+        }
     }
 
     fn answer(&mut self, index: usize, request: ShimRequest) {
@@ -117,6 +147,10 @@ impl Shim {
                 self.clients[index].tell(sequence, shim_event::Event::SignalSent(SignalSent { errno }));
             }
             Some(shim_request::Request::OutputTaken(_)) => self.clients[index].credit = true,
+            Some(shim_request::Request::Tell(_)) => {
+                let hello = self.hello();
+                self.clients[index].tell(sequence, shim_event::Event::Hello(hello));
+            }
             // A request of a later release: this one cannot mean it.
             None => self.clients[index].gone = true,
         }
@@ -153,7 +187,7 @@ impl Shim {
 
     fn hello(&self) -> ShimHello {
         ShimHello {
-            protocol_version: PROTOCOL_VERSION,
+            protocol_version: SHIM_VERSION,
             job_id: self.job_id.clone(),
             shim_pid: process::own_pid(),
             started: self.started.as_ref().map(|started| Started { pid: started.pid, time_ns: started.unix_nanos }),

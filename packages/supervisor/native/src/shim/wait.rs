@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use super::door::Door;
 use super::start::{Exec, read_exec};
 use super::{Phase, Program, Shim, StartedAt};
 use crate::limits::OomWatch;
@@ -16,7 +17,7 @@ use crate::wire::v1::{EndCause, Started, shim_event};
 #[derive(Default)]
 struct Places {
     children: usize,
-    listener: usize,
+    listener: Option<usize>,
     exec: Option<usize>,
     pipes: [Option<usize>; 2],
     memory: Option<usize>,
@@ -36,13 +37,17 @@ impl Shim {
             }
             self.take_events(&polled, &places);
             self.take_deadlines();
+            self.mind_door();
         }
         self.say_goodbye();
     }
 
     fn arm(&self, polled: &mut PollSet) -> Places {
         polled.clear();
-        let mut places = Places { children: polled.add(self.children.as_fd(), false), listener: polled.add(self.listener.as_fd(), false), ..Places::default() };
+        let mut places = Places { children: polled.add(self.children.as_fd(), false), ..Places::default() };
+        if matches!(self.door, Door::Open) {
+            places.listener = Some(polled.add(self.listener.as_fd(), false));
+        }
         if let Phase::Starting(exec) = &self.phase {
             places.exec = Some(polled.add(exec.as_fd(), false));
         }
@@ -54,7 +59,7 @@ impl Shim {
             let (source, of_changes) = watch.source();
             places.memory = Some(if of_changes { polled.add_changes(source) } else { polled.add(source, false) });
         }
-        places.first_client = places.memory.as_ref().or(places.pipes.iter().flatten().max()).or(places.exec.as_ref()).unwrap_or(&places.listener) + 1;
+        places.first_client = polled.next_place();
         for client in &self.clients {
             polled.add(client.socket(), client.wants_to_write());
         }
@@ -85,7 +90,7 @@ impl Shim {
             }
         }
         self.serve_clients(polled, places.first_client);
-        if polled.readable(places.listener) {
+        if places.listener.is_some_and(|place| polled.readable(place)) {
             self.accept();
         }
         self.tell_output();
@@ -121,7 +126,7 @@ impl Shim {
             Phase::Draining(at) | Phase::Finishing(at) => Some(*at),
             Phase::Ended => None,
         };
-        of_phase.into_iter().chain(self.writer.deadline()).min()
+        of_phase.into_iter().chain(self.writer.deadline()).chain(self.door.deadline()).min()
     }
 
     fn wall_ends(&self) -> Option<Instant> {

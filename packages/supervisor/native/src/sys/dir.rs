@@ -54,35 +54,13 @@ pub fn rename_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CSt
     check(unsafe { libc::renameat(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr()) }).map(drop)
 }
 
-/// Renames onto a name that must not exist. Needs a local file system.
+/// Renames onto a name that must not exist.
 ///
 /// # Errors
-/// As renameat2(2).
+/// As renameat2(2): `EINVAL` where the file system knows no flags, as over some networks.
 pub fn rename_unused_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CStr) -> io::Result<()> {
     // SAFETY: both handles are open and both names end in NUL.
     check(unsafe { libc::renameat2(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr(), libc::RENAME_NOREPLACE) }).map(drop)
-}
-
-/// Renames a directory that is not empty onto a name that must not exist.
-///
-/// # Errors
-/// `EEXIST` when it exists, else as renameat2(2).
-pub fn rename_new_at(from: BorrowedFd<'_>, old: &CStr, to: BorrowedFd<'_>, new: &CStr) -> io::Result<()> {
-    // SAFETY: both handles are open and both names end in NUL.
-    let renamed = check(unsafe { libc::renameat2(from.as_raw_fd(), old.as_ptr(), to.as_raw_fd(), new.as_ptr(), libc::RENAME_NOREPLACE) });
-    let Err(error) = renamed else { return Ok(()) };
-    // Some network file systems know no flags. A plain rename refuses a target that is not empty, and no job's directory ever is: its socket is made first.
-    let error = match error.raw_os_error() {
-        Some(libc::EINVAL) => match rename_at(from, old, to, new) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        },
-        _ => error,
-    };
-    match error.raw_os_error() {
-        Some(libc::ENOTEMPTY) => Err(io::Error::from_raw_os_error(libc::EEXIST)),
-        _ => Err(error),
-    }
 }
 
 /// Waits until the file or directory is on the disk.

@@ -16,6 +16,12 @@ impl PollSet {
         self.entries.clear();
     }
 
+    /// The place of what is added next.
+    #[must_use]
+    pub fn next_place(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds a descriptor and returns its place.
     pub fn add(&mut self, fd: BorrowedFd<'_>, write: bool) -> usize {
         let events = libc::POLLIN | if write { libc::POLLOUT } else { 0 };

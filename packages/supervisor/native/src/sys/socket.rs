@@ -1,5 +1,6 @@
 //! Unix sockets that never block and never raise SIGPIPE.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -25,16 +26,30 @@ pub fn stream() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Two stream sockets that are connected to each other, close-on-exec and non-blocking.
+///
+/// # Errors
+/// As socketpair(2).
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let mut fds = [0; 2];
+    // SAFETY: there is room for the two descriptors.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    // SAFETY: both descriptors were just made and have no other owner.
+    Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
+}
+
 /// Gives a socket a name in the working directory: `sun_path` holds 107 bytes, too few for the paths that people have.
 ///
 /// # Errors
 /// As bind(2).
-pub fn bind_here(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+pub fn bind_here(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    let name = name.to_bytes();
     let mut address = libc::sockaddr_un { sun_family: FAMILY, sun_path: [0; 108] };
     if name.len() >= address.sun_path.len() {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }
-    for (to, from) in address.sun_path.iter_mut().zip(name.bytes()) {
+    for (to, from) in address.sun_path.iter_mut().zip(name) {
         *to = from.cast_signed();
     }
     let length = socklen(offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1);

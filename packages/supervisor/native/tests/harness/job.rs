@@ -1,12 +1,14 @@
 //! One job, as core sees it: its directory, its shim's socket, its files.
 
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use prost::Message;
 use sha2::{Digest, Sha256};
 use worker_supervisor::output::frame::{self, FILE_HEADER, Frame, Kind, Stream};
+use worker_supervisor::sys::lock;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{
     EndCause, OutputTaken, Result as JobResult, ShimEvent, ShimHello, ShimRequest, Signal, Stop, result, shim_event, shim_request,
@@ -33,7 +35,11 @@ impl Job {
 
     /// `None` when no shim and no guard lives any more, or they leave right now.
     pub fn try_connect(&self) -> Option<Connection> {
-        let mut stream = UnixStream::connect(self.dir.join("shim.sock")).ok()?;
+        let mut stream = wait_for("the shim to listen, or to leave", || match UnixStream::connect(self.dir.join("shim.sock")) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_locked() => None,
+            connected => Some(connected),
+        })
+        .ok()?;
         stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
         let event = ShimEvent::decode(read_frame(&mut stream)?.as_slice()).expect("an event");
         let Some(shim_event::Event::Hello(hello)) = event.event else { panic!("the shim must speak first, with a hello") };
@@ -45,7 +51,15 @@ impl Job {
     }
 
     pub fn refuses(&self) -> bool {
-        UnixStream::connect(self.dir.join("shim.sock")).is_err_and(|error| matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
+        match UnixStream::connect(self.dir.join("shim.sock")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => !self.is_locked(),
+            connected => connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused),
+        }
+    }
+
+    /// Whether its shim or its guard lives.
+    pub fn is_locked(&self) -> bool {
+        std::fs::File::open(&self.dir).is_ok_and(|dir| !lock::hold(dir.as_fd(), false).expect("flock"))
     }
 
     /// Waits for the end and returns the result, from the event or from the directory.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, missing_docs)]
 
+mod disk;
 mod enclosed;
 mod freezer;
 mod job;
@@ -23,6 +24,7 @@ use prost::Message;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, launcher_request, launcher_response};
 
+pub use disk::SmallDisk;
 pub use enclosed::{assert_nothing_left, enclosed, enclosed_fixture, finish, run_enclosed, start_failed, with_bind};
 pub use freezer::freeze;
 pub use job::{Connection, Job, parse_output};
@@ -124,16 +126,30 @@ impl Lab {
 
     pub fn send(&mut self, launch: Launch) -> u64 {
         self.sequence += 1;
-        let request = LauncherRequest { sequence: self.sequence, request: Some(launcher_request::Request::Launch(launch)) };
-        let mut bytes = Vec::new();
-        encode(&request, &mut bytes);
-        self.core.write_all(&bytes).expect("send");
+        self.ask(self.sequence, launcher_request::Request::Launch(launch));
         self.sequence
     }
 
+    pub fn ask(&mut self, sequence: u64, request: launcher_request::Request) {
+        let mut bytes = Vec::new();
+        encode(&LauncherRequest { sequence, request: Some(request) }, &mut bytes);
+        self.core.write_all(&bytes).expect("send");
+    }
+
+    /// The next answer; what is relayed is left to those who want it.
     pub fn answer(&mut self) -> LauncherResponse {
+        loop {
+            let response = self.response();
+            if !matches!(response.response, Some(launcher_response::Response::Relayed(_) | launcher_response::Response::RelayEnded(_))) {
+                return response;
+            }
+        }
+    }
+
+    /// The next word of the launcher's.
+    pub fn response(&mut self) -> LauncherResponse {
         let bytes = read_frame(&mut self.core).expect("the launcher must answer");
-        LauncherResponse::decode(bytes.as_slice()).expect("an answer")
+        LauncherResponse::decode(bytes.as_slice()).expect("a response")
     }
 
     pub fn try_launch(&mut self, launch: Launch) -> Result<Job, LaunchRefused> {
