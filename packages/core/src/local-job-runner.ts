@@ -34,6 +34,7 @@ import { EndRecorder } from './record/end-recorder.ts';
 import { listJobs } from './record/list-jobs.ts';
 import type { JobStore, StoredJob } from './record/job-store.ts';
 import { stopAll } from './stop/stop-all.ts';
+import { signalJob } from './stop/signal-job.ts';
 import { ANSWER_MS, resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
 import { requestDigest } from './submit/request-digest.ts';
 import { resolveSubmission } from './submit/resolve-submission.ts';
@@ -46,7 +47,6 @@ import { WaitLimit } from './watch/wait-limit.ts';
 
 /** Orders that a launcher has at a time: enough to keep it busy, few enough that a stop finds the others still here. */
 const ORDERS_AT_ONCE = 64;
-const SIGNAL_ANSWER_MS = 5000;
 /** A start of which it cannot be told whether it was one is tried again this often. */
 const AGAIN_MS = 1000;
 
@@ -90,6 +90,7 @@ export class LocalJobRunner implements JobRunner {
       jobsDirectory: parts.jobsDirectory,
       paths: this.#paths,
       log: parts.log,
+      isWatched: (jobId) => parts.launcher.isWatched(jobId),
       onStarted: (job) => parts.store.markRunning([job.id]),
       onEnd: (job, event) => void this.#ends.record(job, event, { seenInDirectory: true }),
     });
@@ -153,12 +154,7 @@ export class LocalJobRunner implements JobRunner {
     const job = this.#live.get(id);
     if (job === undefined) await this.#stored(id);
     if (job?.state.kind !== 'running') throw new CoreError('failed-precondition', 'the job is not running');
-    const late = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => late.resolve(undefined), SIGNAL_ANSWER_MS);
-    const errno = await Promise.race([job.connection?.signal(number), late.promise]).finally(() => clearTimeout(timer));
-    this.#checkOpen();
-    if (errno === undefined) throw new CoreError('unavailable', 'the supervisor of the job does not answer');
-    if (errno !== 0) throw new CoreError('failed-precondition', 'the job is not running');
+    await signalJob(job, number);
     return job.snapshot();
   }
 
@@ -213,7 +209,7 @@ export class LocalJobRunner implements JobRunner {
     // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
     if (this.#watcher.wasStarted(job)) {
       job.awaited = true;
-      await new Promise<void>((resolve) => void this.#watcher.watch(job, resolve));
+      await new Promise<void>((onSettled) => void this.#watcher.watch(job, { onSettled: () => onSettled() }));
     } else if (stored.state === 'running') {
       // It ran, and somebody has removed its directory: started now, it would run twice.
       void this.#ends.record(job, { kind: 'lost', at: new Date() }, { seenInDirectory: false });
@@ -234,7 +230,7 @@ export class LocalJobRunner implements JobRunner {
       for (;;) {
         const answer = await this.#parts.launcher.launch(order);
         const fate = answer.kind === 'refused' ? this.#refused(job, answer) : 'started';
-        if (fate === 'started') void this.#watcher.watch(job);
+        if (fate === 'started') void this.#watcher.watch(job, answer.kind === 'launched' ? { relay: answer.relay } : {});
         if (fate !== 'unknown') return;
         await pause(AGAIN_MS, undefined, { signal: this.#closed.signal });
       }

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JobRunner } from '@worker/core';
 import { lines } from '@worker/core';
 import { expect, test } from 'vitest';
@@ -133,6 +134,9 @@ test('[OUT-10] twenty followers of a silent job wake neither its shim nor its gu
   const runner = await bed.open();
   const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 1.5'] });
   await firstBytes(runner, job.id, 4);
+  // Its shim moves from the launcher's wire to its socket once, and nothing but that wakes both.
+  await eventually('its shim listens', () => existsSync(join(bed.stateDir, 'jobs', job.id, 'shim.sock')));
+  await runner.signal(job.id, 'CONT');
   const followers = Array.from({ length: 20 }, () => collect(runner.output(job.id)));
   await eventually('all of them wait', () => openOutputs(bed) === 20);
   const supervisors = bed.processes().filter(({ command }) => command.includes('supervisor'));

@@ -1,9 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
-import type { IdentitySchema, LauncherResponse, ResourceLimitsSchema, SandboxSchema } from '@worker/supervisor';
-import { LauncherRequestSchema, Network, OutputAction, RefusalReason } from '@worker/supervisor';
+import type { IdentitySchema, LaunchRefused, ResourceLimitsSchema, SandboxSchema } from '@worker/supervisor';
+import { LauncherRequestSchema, Network, OutputAction, RefusalReason, ShimRequestSchema } from '@worker/supervisor';
 import { pathBelow } from '../isolate/normal-path.ts';
 import type { JobIsolation, JobLimits } from '../job/job-spec.ts';
+import type { ShimRequestInit } from '../watch/shim-wire.ts';
 import { encodeFrame } from './frame-codec.ts';
 import type { LaunchAnswer, LaunchIdentity, LaunchOrder } from './launcher.ts';
 
@@ -64,11 +65,16 @@ function sandboxMessage({ network, binds }: JobIsolation): MessageInitShape<type
   };
 }
 
-/** Undefined for what is no answer to an order. */
-export function decodeAnswer({ response }: LauncherResponse): LaunchAnswer | undefined {
-  if (response.case === 'launched') return { kind: 'launched' };
-  if (response.case !== 'refused') return undefined;
-  const { reason, stage, errno, message } = response.value;
+export function encodeRelayed(launch: bigint, request: ShimRequestInit): Uint8Array {
+  const relay = create(ShimRequestSchema, request);
+  return encodeFrame(LauncherRequestSchema, create(LauncherRequestSchema, { sequence: launch, request: { case: 'relay', value: relay } }));
+}
+
+export function encodeLook(sequence: bigint, jobId: string): Uint8Array {
+  return encodeFrame(LauncherRequestSchema, create(LauncherRequestSchema, { sequence, request: { case: 'look', value: { jobId } } }));
+}
+
+export function refusalOf({ reason, stage, errno, message }: LaunchRefused): LaunchAnswer {
   if (reason === RefusalReason.EXISTS) return { kind: 'exists' };
   return { kind: 'refused', stage, errno, message };
 }

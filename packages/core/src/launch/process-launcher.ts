@@ -2,24 +2,27 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fromBinary } from '@bufbuild/protobuf';
+import type { LauncherHello } from '@worker/supervisor';
 import { LauncherResponseSchema } from '@worker/supervisor';
 import { closedError, CoreError } from '../core-error.ts';
 import type { HostAbilities } from '../examine/host-abilities.ts';
 import { hostAbilities } from '../examine/host-abilities.ts';
 import type { LogEvent } from '../job-runner.ts';
 import { FrameDecoder } from './frame-codec.ts';
-import { decodeAnswer, encodeOrder } from './launch-message.ts';
+import { encodeLook, encodeOrder, encodeRelayed, refusalOf } from './launch-message.ts';
 import type { LaunchAnswer, Launcher, LaunchOrder } from './launcher.ts';
+import { Relay } from './relay.ts';
 
-const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 2;
 const HELLO_MS = 10_000;
 /** A launcher that leaves by itself does so at once; one that is still starting a job is not waited for longer. */
 const LEAVE_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
 
-interface Order {
+/** Something asked of the launcher and not answered yet: asked again of the next one when this one dies. */
+interface Asked<T> {
   readonly frame: Uint8Array;
-  readonly resolve: (answer: LaunchAnswer) => void;
+  readonly resolve: (answer: T) => void;
   readonly reject: (error: CoreError) => void;
 }
 
@@ -39,7 +42,10 @@ interface Options {
  */
 export class ProcessLauncher implements Launcher {
   readonly #options: Options;
-  readonly #orders = new Map<bigint, Order>();
+  readonly #orders = new Map<bigint, Asked<LaunchAnswer>>();
+  readonly #looks = new Map<bigint, Asked<boolean>>();
+  /** By the sequence of their launch. */
+  readonly #relays = new Map<bigint, Relay>();
   readonly #hello = Promise.withResolvers<undefined>();
   #isGreeted = false;
   #abilities = hostAbilities(undefined);
@@ -89,6 +95,16 @@ export class ProcessLauncher implements Launcher {
     });
   }
 
+  isWatched(jobId: string): Promise<boolean> {
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#sequence += 1n;
+      const frame = encodeLook(this.#sequence, jobId);
+      this.#looks.set(this.#sequence, { frame, resolve, reject });
+      this.#write(frame);
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#leave();
     return this.#closing;
@@ -98,8 +114,10 @@ export class ProcessLauncher implements Launcher {
     clearTimeout(this.#restart);
     this.#hello.promise.catch(() => undefined);
     this.#hello.reject(closedError());
-    for (const { reject } of this.#orders.values()) reject(closedError());
+    for (const { reject } of [...this.#orders.values(), ...this.#looks.values()]) reject(closedError());
     this.#orders.clear();
+    this.#looks.clear();
+    this.#endRelays();
     const child = this.#child;
     const socket = this.#socket;
     socket?.end();
@@ -152,24 +170,60 @@ export class ProcessLauncher implements Launcher {
   }
 
   #receive(frame: Uint8Array): void {
-    const message = fromBinary(LauncherResponseSchema, frame);
-    if (message.response.case === 'hello') {
-      const { protocolVersion, host } = message.response.value;
-      this.#isGreeted = true;
-      this.#abilities = hostAbilities(host);
-      if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve(undefined);
-      else
-        this.#hello.reject(
-          new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`),
-        );
-      return;
+    const { sequence, response } = fromBinary(LauncherResponseSchema, frame);
+    switch (response.case) {
+      case 'hello':
+        this.#greeted(response.value);
+        break;
+      case 'launched':
+        this.#answered<LaunchAnswer>(this.#orders, sequence, () => ({ kind: 'launched', relay: this.#relay(sequence) }));
+        break;
+      case 'refused':
+        this.#answered(this.#orders, sequence, () => refusalOf(response.value));
+        break;
+      case 'looked':
+        this.#answered(this.#looks, sequence, () => response.value.watched);
+        break;
+      case 'relayed':
+        this.#relays.get(sequence)?.receive(response.value);
+        break;
+      case 'relayEnded':
+        this.#relays.get(sequence)?.end({ kind: 'cut' });
+        break;
+      case undefined:
+        break;
     }
-    const answer = decodeAnswer(message);
-    const order = this.#orders.get(message.sequence);
-    if (answer === undefined || order === undefined) return;
+  }
+
+  #greeted({ protocolVersion, host }: LauncherHello): void {
+    this.#isGreeted = true;
+    this.#abilities = hostAbilities(host);
+    if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve(undefined);
+    else
+      this.#hello.reject(
+        new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`),
+      );
+  }
+
+  #answered<T>(asked: Map<bigint, Asked<T>>, sequence: bigint, answer: () => T): void {
+    const found = asked.get(sequence);
+    if (found === undefined) return;
     this.#failures = 0;
-    this.#orders.delete(message.sequence);
-    order.resolve(answer);
+    asked.delete(sequence);
+    found.resolve(answer());
+  }
+
+  #relay(launch: bigint): Relay {
+    const relay = new Relay({
+      send: (request) => this.#write(encodeRelayed(launch, request)),
+      onDone: () => this.#relays.delete(launch),
+    });
+    this.#relays.set(launch, relay);
+    return relay;
+  }
+
+  #endRelays(): void {
+    for (const relay of this.#relays.values()) relay.end({ kind: 'cut' });
   }
 
   #died(child: ChildProcess, error: Error): void {
@@ -177,6 +231,7 @@ export class ProcessLauncher implements Launcher {
     this.#child = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
+    this.#endRelays();
     this.#hello.reject(new CoreError('unavailable', 'the launcher cannot be started', { cause: error }));
     this.#options.log({ level: 'warn', message: 'the launcher has died; another is started', error });
     const pause = this.#failures === 0 ? 0 : Math.min(50 * 2 ** this.#failures, LONGEST_PAUSE_MS);
@@ -194,7 +249,7 @@ export class ProcessLauncher implements Launcher {
       this.#restart = setTimeout(() => this.#replace(), LONGEST_PAUSE_MS);
       return;
     }
-    for (const { frame } of this.#orders.values()) this.#write(frame);
+    for (const { frame } of [...this.#orders.values(), ...this.#looks.values()]) this.#write(frame);
   }
 
   #write(frame: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Result, ShimEvent } from '@worker/supervisor';
@@ -8,18 +8,24 @@ import type { JobEvent } from '../job/transition.ts';
 import { readResult } from '../recover/read-result.ts';
 import { removeLeftovers } from '../recover/remove-leftovers.ts';
 import type { LiveJob } from './live-job.ts';
-import type { ConnectionEnd } from './shim-connection.ts';
 import { ShimConnection } from './shim-connection.ts';
+import { ShimSocket } from './shim-socket.ts';
+import type { ConnectionEnd, ShimWire } from './shim-wire.ts';
 import type { SocketPaths } from './socket-paths.ts';
 
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 1000;
+/** The shims' own, in both ways to them. */
 const PROTOCOL_VERSION = 1;
+/** So often it is looked whether a shim that still speaks over the launcher could be reached without it: a launcher that hangs passes nothing on. */
+const LOOK_AROUND_MS = 1000;
 
 interface Options {
   readonly jobsDirectory: string;
   readonly paths: SocketPaths;
   readonly log: (event: LogEvent) => void;
+  /** Whether shim or guard of a job lives. */
+  readonly isWatched: (jobId: string) => Promise<boolean>;
   /** Called once a job, with its end; never again for it. */
   readonly onEnd: (job: LiveJob, event: Exclude<JobEvent, { kind: 'started' }>) => void;
   readonly onStarted: (job: LiveJob) => void;
@@ -27,6 +33,13 @@ interface Options {
 
 /** What a conversation with a shim came to. */
 type Outcome = { readonly kind: 'result'; readonly result: Result } | ConnectionEnd;
+
+interface Ways {
+  /** Over the launcher's wire; taken first. */
+  readonly relay?: ShimWire;
+  /** Called once, as soon as it is known whether a shim lives: at its hello, or at the job's end. */
+  readonly onSettled?: () => void;
+}
 
 /** Follows jobs from the moment their directory is there to their end, over connections to their shims. */
 export class JobWatcher {
@@ -39,28 +52,35 @@ export class JobWatcher {
   }
 
   /**
-   * Resolves when the job has ended, or when the watcher is closed. `onSettled` is called once, as soon as it is known whether a shim lives: at its hello, or at the job's end.
+   * Resolves when the job has ended, or when the watcher is closed.
    *
-   * The order decides: a connection that is refused proves that shim and guard are gone, and a shim leaves only after its result is in place; so whoever finds no result *after* the refusal
-   * knows that there will never be one. Everything else, silence included, proves nothing, and is tried again.
+   * The order decides: a connection that is refused, or where there is no socket a lock that is free, proves that shim and guard are gone, and a shim leaves only after its result is in place; so
+   * whoever finds no result *after* that knows that there will never be one. Everything else, silence included, proves nothing, and is tried again.
    */
-  async watch(job: LiveJob, onSettled?: () => void): Promise<void> {
+  async watch(job: LiveJob, { relay, onSettled }: Ways = {}): Promise<void> {
+    let wire = relay;
     for (let pauseMs = FIRST_PAUSE_MS; !this.#closing.signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        const outcome = await this.#converse(job, () => {
+        const outcome = await this.#converse(job, wire ?? this.#socketOf(job), () => {
           pauseMs = FIRST_PAUSE_MS;
           onSettled?.();
         });
         if (outcome.kind === 'destroyed') break;
-        if (outcome.kind !== 'cut') {
-          this.#end(job, outcome.kind === 'result' ? outcome.result : readResult(this.#options.jobsDirectory, job.id));
+        if (outcome.kind === 'result') {
+          this.#end(job, outcome.result);
           break;
         }
-        if (outcome.error !== undefined) this.#trouble(job, outcome.error);
+        if (outcome.kind === 'nobody' || (outcome.kind === 'absent' && !(await this.#options.isWatched(job.id)))) {
+          this.#end(job, readResult(this.#options.jobsDirectory, job.id));
+          break;
+        }
+        if (outcome.kind === 'cut' && outcome.error !== undefined) this.#trouble(job, outcome.error);
       } catch (error) {
+        if (this.#closing.signal.aborted) break;
         this.#trouble(job, error);
       }
-      await pause(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      if (wire === undefined) await pause(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      wire = undefined;
     }
     onSettled?.();
   }
@@ -72,9 +92,16 @@ export class JobWatcher {
 
   /** Brings what is known of a job's output up to this moment: true. False when no shim could be asked. */
   async refresh(job: LiveJob, signal: AbortSignal): Promise<boolean> {
+    if (job.connection?.isRelayed === true) {
+      const hello = await job.connection.tell();
+      if (typeof hello === 'string') return false;
+      this.#committed(job, hello.output);
+      return true;
+    }
     const done = Promise.withResolvers<boolean>();
     const connection = this.#connect(
       job,
+      this.#socketOf(job),
       (event) => {
         if (event.case !== 'hello') return;
         this.#committed(job, event.value.output);
@@ -98,16 +125,23 @@ export class JobWatcher {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #converse(job: LiveJob, onHello: () => void): Promise<Outcome> {
+  #socketOf(job: LiveJob): ShimSocket {
+    return new ShimSocket(this.#options.paths.of(job.id));
+  }
+
+  #converse(job: LiveJob, wire: ShimWire, onHello: () => void): Promise<Outcome> {
     return new Promise((resolve) => {
       let result: Result | undefined;
+      let lookAround: NodeJS.Timeout | undefined;
       const connection = this.#connect(
         job,
+        wire,
         (event) => {
           if (event.case === 'hello') onHello();
           if (event.case === 'ended' && event.value.result !== undefined) {
             // All there is to know: nothing has to wait for the shim to hang up.
             result = event.value.result;
+            clearInterval(lookAround);
             connection.destroy();
             resolve({ kind: 'result', result });
           } else {
@@ -116,16 +150,30 @@ export class JobWatcher {
         },
         (end) => {
           if (result !== undefined) return;
+          clearInterval(lookAround);
           job.disconnected();
+          // Until the next hello it is not known how far its output is.
+          job.awaited = true;
           resolve(end);
         },
       );
+      if (!wire.isRelayed) return;
+      job.connected(connection);
+      lookAround = setInterval(() => {
+        if (!this.#canDoWithoutLauncher(job)) return;
+        resolve({ kind: 'cut' });
+        connection.destroy();
+      }, LOOK_AROUND_MS);
     });
   }
 
-  #connect(job: LiveJob, onEvent: (event: ShimEvent['event']) => void, onEnd: (end: ConnectionEnd) => void): ShimConnection {
+  #canDoWithoutLauncher(job: LiveJob): boolean {
+    return ['shim.sock', 'result'].some((name) => existsSync(join(this.#options.jobsDirectory, job.id, name)));
+  }
+
+  #connect(job: LiveJob, wire: ShimWire, onEvent: (event: ShimEvent['event']) => void, onEnd: (end: ConnectionEnd) => void): ShimConnection {
     const connection = new ShimConnection(
-      this.#options.paths.of(job.id),
+      wire,
       (event) => {
         if (event.case === 'hello') checkHello(event.value, job.id);
         onEvent(event);

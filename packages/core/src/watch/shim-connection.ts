@@ -1,19 +1,6 @@
-import type { Socket } from 'node:net';
-import { connect } from 'node:net';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { create, fromBinary } from '@bufbuild/protobuf';
-import type { ShimEvent } from '@worker/supervisor';
-import { EndCause, ShimEventSchema, ShimRequestSchema } from '@worker/supervisor';
-import { encodeFrame, FrameDecoder } from '../launch/frame-codec.ts';
-
-/** How a connection came to its end. */
-export type ConnectionEnd =
-  /** Nobody listens: neither the job's shim nor its guard is alive. */
-  | { readonly kind: 'nobody' }
-  /** The peer went away, or the connection could not be made for a reason of this host: nothing is known about the job. */
-  | { readonly kind: 'cut'; readonly error?: Error }
-  /** By `destroy`. */
-  | { readonly kind: 'destroyed' };
+import type { ShimEvent, ShimHello } from '@worker/supervisor';
+import { EndCause } from '@worker/supervisor';
+import type { ConnectionEnd, ShimRequestInit, ShimWire } from './shim-wire.ts';
 
 export interface StopRequest {
   readonly graceMs: number;
@@ -22,33 +9,40 @@ export interface StopRequest {
   readonly requestedBy: string;
 }
 
-/** A connection to the shim of one job. Events come in the order in which the shim sent them; `ended` comes once, last. */
-export class ShimConnection {
-  readonly #socket: Socket;
-  readonly #signals = new Map<bigint, (errno: number | undefined) => void>();
-  #sequence = 0n;
-  #destroyed = false;
+/** What came of a question: its answer; `moved` when the shim has moved to its socket and did not take it; `gone` when the connection ended before the answer. */
+export type Answer<T> = T | 'moved' | 'gone';
 
-  constructor(path: string, onEvent: (event: ShimEvent['event']) => void, onEnd: (end: ConnectionEnd) => void) {
-    const decoder = new FrameDecoder();
-    let error: (Error & { code?: string }) | undefined;
-    this.#socket = connect({ path });
-    this.#socket.on('data', (piece: Buffer) => {
-      try {
-        for (const frame of decoder.push(piece)) this.#receive(fromBinary(ShimEventSchema, frame), onEvent);
-      } catch (failure) {
-        this.#socket.destroy(failure instanceof Error ? failure : new Error(String(failure)));
-      }
-    });
-    this.#socket.on('error', (failure) => (error = failure));
-    this.#socket.on('close', () => {
-      for (const settle of this.#signals.values()) settle(undefined);
-      this.#signals.clear();
-      if (this.#destroyed) onEnd({ kind: 'destroyed' });
-      // ENOENT: a directory without the socket has no listener either.
-      else if (error?.code === 'ECONNREFUSED' || error?.code === 'ENOENT') onEnd({ kind: 'nobody' });
-      else onEnd({ kind: 'cut', ...(error === undefined ? {} : { error }) });
-    });
+type Event = ShimEvent['event'];
+
+/** A conversation with the shim of one job. Events come in the order in which the shim sent them; `ended` comes once, last. */
+export class ShimConnection {
+  readonly #wire: ShimWire;
+  readonly #asked = new Map<bigint, (answer: Answer<Event>) => void>();
+  #sequence = 0n;
+  #isOver = false;
+
+  /** Answers to questions are not among the events. */
+  constructor(wire: ShimWire, onEvent: (event: Event) => void, onEnd: (end: ConnectionEnd) => void) {
+    this.#wire = wire;
+    wire.open(
+      ({ sequence, event }) => {
+        const settle = this.#asked.get(sequence);
+        this.#asked.delete(sequence);
+        if (settle === undefined) onEvent(event);
+        else settle(event);
+      },
+      (end) => {
+        this.#isOver = true;
+        for (const settle of this.#asked.values()) settle(end.kind === 'moved' ? 'moved' : 'gone');
+        this.#asked.clear();
+        onEnd(end);
+      },
+    );
+  }
+
+  /** Whether the launcher carries it. */
+  get isRelayed(): boolean {
+    return this.#wire.isRelayed;
   }
 
   stop({ graceMs, signal, shutdown, requestedBy }: StopRequest): void {
@@ -56,42 +50,36 @@ export class ShimConnection {
     this.#send({ case: 'stop', value: { graceMs: BigInt(graceMs), signal, cause, requestedBy } });
   }
 
-  /** The errno of the signal's sending, 0 for success; undefined when the connection ended before the answer. */
-  signal(signal: number): Promise<number | undefined> {
-    return new Promise((resolve) => {
-      if (this.#socket.destroyed) resolve(undefined);
-      else this.#signals.set(this.#send({ case: 'signal', value: { signal } }), resolve);
-    });
+  /** The errno of the signal's sending, 0 for success. */
+  async signal(signal: number): Promise<Answer<number>> {
+    const answer = await this.#ask({ case: 'signal', value: { signal } });
+    if (typeof answer === 'string') return answer;
+    return answer.case === 'signalSent' ? answer.value.errno : 'gone';
+  }
+
+  /** All that the shim knows now. Only of a relayed one. */
+  async tell(): Promise<Answer<ShimHello>> {
+    const answer = await this.#ask({ case: 'tell', value: {} });
+    if (typeof answer === 'string') return answer;
+    return answer.case === 'hello' ? answer.value : 'gone';
   }
 
   takeOutput(): void {
-    this.#socket.write(OUTPUT_TAKEN);
+    this.#wire.send({ request: { case: 'outputTaken', value: {} } });
   }
 
   destroy(): void {
-    this.#destroyed = true;
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
-  #send(request: MessageInitShape<typeof ShimRequestSchema>['request']): bigint {
+  #ask(request: NonNullable<ShimRequestInit['request']>): Promise<Answer<Event>> {
+    if (this.#isOver) return Promise.resolve('gone');
+    return new Promise((resolve) => this.#asked.set(this.#send(request), resolve));
+  }
+
+  #send(request: NonNullable<ShimRequestInit['request']>): bigint {
     this.#sequence += 1n;
-    this.#socket.write(
-      encodeFrame(
-        ShimRequestSchema,
-        create(ShimRequestSchema, { sequence: this.#sequence, ...(request === undefined ? {} : { request }) }),
-      ),
-    );
+    this.#wire.send({ sequence: this.#sequence, request });
     return this.#sequence;
   }
-
-  #receive({ sequence, event }: ShimEvent, onEvent: (event: ShimEvent['event']) => void): void {
-    if (event.case !== 'signalSent') {
-      onEvent(event);
-      return;
-    }
-    this.#signals.get(sequence)?.(event.value.errno);
-    this.#signals.delete(sequence);
-  }
 }
-
-const OUTPUT_TAKEN = encodeFrame(ShimRequestSchema, create(ShimRequestSchema, { request: { case: 'outputTaken', value: {} } }));

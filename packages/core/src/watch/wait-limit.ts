@@ -37,6 +37,19 @@ export class WaitLimit implements Disposable {
     }
   }
 
+  /** What the promise resolves to; undefined when the time is over before. Rejects with the reason of the caller's signal. */
+  async race<T>(promise: Promise<T>): Promise<T | undefined> {
+    const over = Promise.withResolvers<undefined>();
+    const aborted = (): void => (this.#isOver ? over.resolve(undefined) : over.reject(this.#controller.signal.reason as Error));
+    if (this.#controller.signal.aborted) aborted();
+    this.#controller.signal.addEventListener('abort', aborted, { once: true });
+    try {
+      return await Promise.race([promise, over.promise]);
+    } finally {
+      this.#controller.signal.removeEventListener('abort', aborted);
+    }
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#callers?.removeEventListener('abort', this.#abort);

@@ -29,7 +29,7 @@ export function launcherConformance(name: string, start: (stateDir: string) => P
     test('[SUB-6] a program that is missing is no refusal: the job was started, and tells by itself', async () => {
       await using bed = new Bed();
       const launcher = await start(bed.stateDir);
-      expect(await launcher.launch(order(2, ['/nowhere/at/all']))).toEqual({ kind: 'launched' });
+      expect(await launcher.launch(order(2, ['/nowhere/at/all']))).toMatchObject({ kind: 'launched' });
       await launcher.close();
     });
 
