@@ -2,20 +2,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConnectError } from '@connectrpc/connect';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { EndReason, JobService, JobState, Stream, WorkerService } from '@worker/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
-  contextSwitches,
   eventually,
   follow,
+  openDescriptors,
   OutputTally,
   retried,
   sha256,
   stalledFollower,
+  switchesWithin,
   TestBed,
   within,
   type Caller,
@@ -108,11 +109,9 @@ test('6: followers of a silent job that vanish leave no descriptor and no work b
     for (const caller of callers) caller.vanish();
     await Promise.allSettled(silent);
   };
-  await vanish();
-  const settled = () => openDescriptors(bed.server.pid);
-  const baseline = await eventually(() => stable(settled), { what: 'the descriptors of the server settle' });
+  const before = openDescriptors(bed.server.pid);
   for (let round = 0; round < 10; round += 1) await vanish();
-  await eventually(() => settled() <= baseline, { what: `the server is back at ${baseline} descriptors` });
+  await eventually(() => openDescriptors(bed.server.pid) <= before, { what: `the server is back at ${before} descriptors` });
   // What a leaked reader would still do is wake up: the job writes nothing, the server has nothing to do.
   await eventually(() => idle(bed.server.pid), { what: 'the server is idle' });
   await bed.owner.jobs.stopJob({ id });
@@ -285,25 +284,9 @@ test('17: a connection that is lost is never a success: not on the wire, and not
   expect((await follow(bed.owner, id)).text(Stream.STDOUT)).toBe('before\nafter\n');
 });
 
-function openDescriptors(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-/** The value that `look` gives ten times in a row, 10 ms apart; false when it moves. */
-async function stable(look: () => number): Promise<number | false> {
-  const first = look();
-  for (let n = 0; n < 10; n += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    if (look() !== first) return false;
-  }
-  return first;
-}
-
 /** Whether the process is given a CPU at most 5 times in 300 ms. */
 async function idle(pid: number): Promise<boolean> {
-  const before = contextSwitches(pid);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  return contextSwitches(pid) - before <= 5;
+  return (await switchesWithin([pid], 300)).every(({ switches }) => switches <= 5);
 }
 
 /** The output that exists now, as text. */
