@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { createClient } from '@connectrpc/connect';
 import { Stream, WorkerService } from '@worker/protocol';
-import { eventually, within } from '@worker/testing';
+import { eventually, openDescriptors, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { allOf } from './bed/all.ts';
 import { Bed } from './bed/bed.ts';
+import { enveloped } from './bed/frames.ts';
 import { bytesOf, collect, refusalOf, submit } from './bed/jobs.ts';
 import { socket } from './bed/raw.ts';
 
@@ -81,7 +81,7 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
   });
 
   it('a reader that vanishes leaves nothing behind, also of a silent job and with heartbeats [OUT-5]', async () => {
-    const before = openFiles();
+    const before = openDescriptors(process.pid);
     const keeper = bed.connect(wire);
     const id = await submit(keeper, 'sleep', '600');
     await eventually(async () => (await keeper.jobs.getJob({ id })).job?.state === 2, { what: 'the job runs' });
@@ -97,7 +97,7 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
     await keeper.jobs.stopJob({ id });
     await keeper.jobs.waitJob({ id });
     keeper.vanish();
-    await eventually(() => openFiles() <= before + 2, { what: 'no file or socket is left open' });
+    await eventually(() => openDescriptors(process.pid) <= before + 2, { what: 'no file or socket is left open' });
   });
 
   it('a caller that cancels or runs out of time is told so, and its call ends [OUT-5] [JOB-4]', async () => {
@@ -254,13 +254,3 @@ it('a stalled reader costs the server no memory and holds up no other reader [OU
   session.destroy();
   await eventually(() => bed.server.openCalls() === 0, { what: 'the stalled calls have ended' });
 });
-
-/** A gRPC or Connect envelope of a message whose first field is an id. */
-function enveloped(id: string): Buffer {
-  const message = Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]);
-  return Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
-}
-
-function openFiles(): number {
-  return readdirSync('/proc/self/fd').length;
-}
