@@ -20,3 +20,4 @@ export { makeDevCertificates, type DevCertificates } from './serve/dev-certifica
 export { freePort } from './serve/free-port.ts';
 export { ServerProcess, startServerProcess, type Exit, type ServerProcessOptions } from './serve/server-process.ts';
 export { sha256 } from './sha256.ts';
+export { spellings } from './spellings.ts';
