@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type ClientHttp2Session, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { eventually } from '@worker/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readResponse } from '../src/connect/read-response.ts';
 
@@ -33,8 +34,8 @@ test('[SUB-1] an answer that came whole before it was looked at is not lost', as
   const stream = session.request({ ':path': '/' });
   stream.end();
   const responded = once(stream, 'response');
-  // What `closed` says: the last frame has come. Nothing was read yet.
-  while (!stream.closed) await new Promise((resolve) => setImmediate(resolve));
+  // Nothing is read yet, and until it is there is no event.
+  await eventually(() => stream.closed, { what: 'the last frame has come' });
   await responded;
   const parts = [];
   for await (const part of readResponse(stream)) parts.push(part);

@@ -39,6 +39,9 @@ export type {
   Stopped,
   StopReason,
 } from './job/job-state.ts';
+export { LIMIT_NAMES } from './limit/limit-name.ts';
+export type { LimitName } from './limit/limit-name.ts';
+export { TEN_YEARS_MS } from './limit/ten-years.ts';
 export { errnoName } from './job/errno-name.ts';
 export { signalName, signalNumber } from './job/signals.ts';
 export { splitCommand } from './submit/split-command.ts';

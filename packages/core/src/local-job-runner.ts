@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { closedError, CoreError } from './core-error.ts';
 import type { Job } from './job/job.ts';
 import { hasEnded } from './job/job-state.ts';
-import { NO_OUTPUT, startStage } from './job/state-of-result.ts';
+import { NO_OUTPUT } from './job/state-of-result.ts';
 import type {
   Capability,
   JobRunner,
@@ -18,13 +17,12 @@ import type {
   WaitOptions,
 } from './job-runner.ts';
 import { capabilities } from './examine/capabilities.ts';
-import type { HostAbilities } from './examine/host-abilities.ts';
 import type { Surroundings } from './examine/surroundings.ts';
 import type { HostUser } from './isolate/run-as.ts';
-import { claimDirectory } from './launch/claim-directory.ts';
-import { LaunchGate } from './launch/launch-gate.ts';
+import { JobStarter } from './launch/job-starter.ts';
 import { LaunchOrders } from './launch/launch-order.ts';
-import type { LaunchAnswer, Launcher } from './launch/launcher.ts';
+import type { Launcher } from './launch/launcher.ts';
+import { RulesOfMoment } from './launch/rules-of-moment.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
 import type { OutputSource } from './output/output-source.ts';
@@ -38,17 +36,12 @@ import { signalJob } from './stop/signal-job.ts';
 import { ANSWER_MS, resolveSignal, resolveStop, stopJob } from './stop/stop-job.ts';
 import { requestDigest } from './submit/request-digest.ts';
 import { resolveSubmission } from './submit/resolve-submission.ts';
-import type { Policy, SubmissionRules } from './submit/submission-rules.ts';
-import { offersOf, submissionRules } from './submit/submission-rules.ts';
+import type { Policy } from './submit/submission-rules.ts';
+import { offersOf } from './submit/submission-rules.ts';
 import { JobWatcher } from './watch/job-watcher.ts';
 import { LiveJob } from './watch/live-job.ts';
 import { SocketPaths } from './watch/socket-paths.ts';
 import { WaitLimit } from './watch/wait-limit.ts';
-
-/** Orders that a launcher has at a time: enough to keep it busy, few enough that a stop finds the others still here. */
-const ORDERS_AT_ONCE = 64;
-/** A start of which it cannot be told whether it was one is tried again this often. */
-const AGAIN_MS = 1000;
 
 export interface Parts {
   readonly store: JobStore;
@@ -67,17 +60,16 @@ export class LocalJobRunner implements JobRunner {
   readonly #watcher: JobWatcher;
   readonly #ends: EndRecorder;
   readonly #paths: SocketPaths;
-  readonly #gate = new LaunchGate(ORDERS_AT_ONCE);
+  readonly #starter: JobStarter;
+  readonly #rules: RulesOfMoment;
   readonly #live = new Map<string, LiveJob>();
   readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
   readonly #closed = new AbortController();
-  readonly #orders: LaunchOrders;
-  #rules: { readonly for: HostAbilities; readonly rules: SubmissionRules } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#orders = new LaunchOrders(parts.policy, parts.runAs);
+    this.#rules = new RulesOfMoment(parts);
     this.#paths = new SocketPaths(parts.jobsDirectory);
     this.#ends = new EndRecorder({
       store: parts.store,
@@ -94,11 +86,19 @@ export class LocalJobRunner implements JobRunner {
       onStarted: (job) => parts.store.markRunning([job.id]),
       onEnd: (job, event) => void this.#ends.record(job, event, { seenInDirectory: true }),
     });
+    this.#starter = new JobStarter({
+      ...parts,
+      orders: new LaunchOrders(parts.policy, parts.runAs),
+      watcher: this.#watcher,
+      ends: this.#ends,
+      isClosing: () => this.#closing !== undefined,
+      closed: this.#closed.signal,
+    });
   }
 
   async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
     this.#checkOpen();
-    const { owner, spec } = resolveSubmission(options, this.#submissionRules());
+    const { owner, spec } = resolveSubmission(options, this.#rules.now);
     const job = new LiveJob({ id: uuidv7(), owner, createdAt: new Date(), spec });
     const digest = spec.requestId === '' ? '' : requestDigest(options);
     // Known here before it is durable: a list may show it before this call goes on.
@@ -108,7 +108,7 @@ export class LocalJobRunner implements JobRunner {
       throw error;
     });
     if (answer.kind === 'inserted') {
-      void this.#start(job);
+      void this.#starter.start(job);
       return { job: job.snapshot(), existing: false };
     }
     this.#live.delete(job.id);
@@ -185,7 +185,7 @@ export class LocalJobRunner implements JobRunner {
 
   offers(): Offers {
     this.#checkOpen();
-    return offersOf(this.#submissionRules());
+    return offersOf(this.#rules.now);
   }
 
   close(options: { readonly stopJobs?: boolean } = {}): Promise<void> {
@@ -214,56 +214,10 @@ export class LocalJobRunner implements JobRunner {
       // It ran, and somebody has removed its directory: started now, it would run twice.
       void this.#ends.record(job, { kind: 'lost', at: new Date() }, { seenInDirectory: false });
     } else {
-      await this.#start(job);
+      await this.#starter.start(job);
     }
     // What it ended as is stored before the runner is open.
     while (job.ending && !hasEnded(job.state)) await job.changes.wait();
-  }
-
-  /** Orders the job and follows it to its end. Never rejects. */
-  async #start(job: LiveJob): Promise<void> {
-    await this.#gate.enter();
-    try {
-      if (job.ending || this.#closing !== undefined) return;
-      job.ordered = true;
-      const order = this.#orders.of(job);
-      for (;;) {
-        const answer = await this.#parts.launcher.launch(order);
-        const fate = answer.kind === 'refused' ? this.#refused(job, answer) : 'started';
-        if (fate === 'started') void this.#watcher.watch(job, answer.kind === 'launched' ? { relay: answer.relay } : {});
-        if (fate !== 'unknown') return;
-        await pause(AGAIN_MS, undefined, { signal: this.#closed.signal });
-      }
-    } catch (error) {
-      // Closed meanwhile: whoever opens the directory next takes the job up.
-      if (this.#closing === undefined) this.#parts.log({ level: 'error', message: 'a job could not be ordered', jobId: job.id, error });
-    } finally {
-      this.#gate.leave();
-    }
-  }
-
-  /** Those of the launcher of the moment: another may find the host changed. */
-  #submissionRules(): SubmissionRules {
-    const { policy, launcher, surroundings } = this.#parts;
-    const { abilities } = launcher;
-    if (this.#rules?.for !== abilities) this.#rules = { for: abilities, rules: submissionRules(policy, abilities, surroundings) };
-    return this.#rules.rules;
-  }
-
-  /** Ends a job that no launcher could start, once it is certain that none has, or will. */
-  #refused(job: LiveJob, { stage, errno, message }: LaunchAnswer & { readonly kind: 'refused' }): 'started' | 'failed' | 'unknown' {
-    const { log, jobsDirectory } = this.#parts;
-    const failure = { stage: startStage(stage), errno, subject: job.spec.argv[0] ?? '' } as const;
-    const state = { kind: 'failed', endedAt: new Date(), failure } as const;
-    try {
-      if (!claimDirectory(jobsDirectory, job.id, state)) return 'started';
-    } catch (error) {
-      log({ level: 'error', message: 'whether the job was started cannot be told now; trying again', jobId: job.id, error });
-      return 'unknown';
-    }
-    log({ level: 'error', message: `a job could not be started: ${stage}: ${message}`, jobId: job.id });
-    void this.#ends.record(job, { kind: 'ended', state }, { seenInDirectory: true });
-    return 'failed';
   }
 
   /** Ends a job that no launcher has heard of. */

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { JobRunner, JobRunnerOptions, SubmitOptions } from '@worker/core';
+import { eventually } from '@worker/testing';
 import { expect, test } from 'vitest';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -173,8 +174,8 @@ test('[ISO-5] [RUN-6] nothing of a sandbox is left when its job has ended: no wo
   await Promise.all(
     Array.from({ length: 12 }, () => output(runner, 'mkdir -p a/b/c; touch a/b/c/d; chmod 0 a/b; setsid sleep 100 & echo done')),
   );
-  await eventually('every workspace is removed', () => readdirSync(join(bed.stateDir, 'work')).length === 0);
-  await eventually('no process of a job is left', () => bed.processes().every(({ command }) => !command.includes('sleep')));
+  await eventually(() => readdirSync(join(bed.stateDir, 'work')).length === 0, { what: 'every workspace is removed' });
+  await eventually(() => bed.processes().every(({ command }) => !command.includes('sleep')), { what: 'no process of a job is left' });
   expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts);
 });
 

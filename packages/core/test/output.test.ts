@@ -1,10 +1,11 @@
 import { getEventListeners } from 'node:events';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobRunner } from '@worker/core';
 import { lines } from '@worker/core';
+import { eventually, Gate, switchesWithin } from '@worker/testing';
 import { expect, test } from 'vitest';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect, sha256 } from './support/collect.ts';
 
 const MIB = 1024 * 1024;
@@ -19,12 +20,11 @@ test('[OUT-1] [OUT-2] [OUT-3] 64 MiB of random bytes are identical for ten reade
   const readers = Array.from({ length: 10 }, async (_, index) => {
     // From the first byte on, but at ten times of the job's life.
     await eventually(
-      'the job has got so far',
       async () => {
         const { state } = await runner.get(job.id);
         return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= index * 6 * MIB);
       },
-      60_000,
+      { what: 'the job has got so far', deadline: 60_000 },
     );
     return collect(runner.output(job.id, { maxChunkBytes: [MIB, 65_536, 1000][index % 3] ?? 1 }));
   });
@@ -111,7 +111,7 @@ test('[OUT-5] [OUT-10] a reader that leaves a silent job is gone at once: no lis
   expect(openOutputs(bed)).toBe(10);
   controller.abort(reason);
   for (const { next } of waiting) expect(await next).toBe(reason);
-  await eventually('the files are closed', () => openOutputs(bed) === 0);
+  await eventually(() => openOutputs(bed) === 0, { what: 'the files are closed' });
   expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
 });
 
@@ -124,7 +124,7 @@ test('[OUT-5] a reader that was aborted while nobody pulled lets go of its file,
   await iterator.next();
   const reason = new Error('gone');
   controller.abort(reason);
-  await eventually('the file is closed', () => openOutputs(bed) === 0);
+  await eventually(() => openOutputs(bed) === 0, { what: 'the file is closed' });
   await expect(iterator.next()).rejects.toBe(reason);
   expect(await iterator.next()).toEqual({ done: true, value: undefined });
 });
@@ -132,18 +132,20 @@ test('[OUT-5] a reader that was aborted while nobody pulled lets go of its file,
 test('[OUT-10] twenty followers of a silent job wake neither its shim nor its guard nor the launcher', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 1.5'] });
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo one; exec sleep 60'] });
   await firstBytes(runner, job.id, 4);
   // Its shim moves from the launcher's wire to its socket once, and nothing but that wakes both.
-  await eventually('its shim listens', () => existsSync(join(bed.stateDir, 'jobs', job.id, 'shim.sock')));
+  await eventually(() => existsSync(join(bed.stateDir, 'jobs', job.id, 'shim.sock')), { what: 'its shim listens' });
   await runner.signal(job.id, 'CONT');
   const followers = Array.from({ length: 20 }, () => collect(runner.output(job.id)));
-  await eventually('all of them wait', () => openOutputs(bed) === 20);
-  const supervisors = bed.processes().filter(({ command }) => command.includes('supervisor'));
+  await eventually(() => openOutputs(bed) === 20, { what: 'all of them wait' });
+  const supervisors = bed
+    .processes()
+    .filter(({ command }) => command.includes('supervisor'))
+    .map(({ pid }) => pid);
   // Of this process nothing can be said here, for it runs the tests as well: the end-to-end test of a quiet server looks at one that does nothing else.
-  const switches = supervisors.map(({ pid }) => contextSwitches(pid));
-  await runner.wait(job.id, { timeoutMs: 1000 });
-  expect(supervisors.map(({ pid }) => contextSwitches(pid))).toEqual(switches);
+  expect(await switchesWithin(supervisors, 1000)).toEqual(supervisors.map((pid) => ({ pid, switches: 0 })));
+  await runner.stop(job.id);
   for (const { end } of await Promise.all(followers)) expect(end.complete).toBe(true);
 });
 
@@ -161,11 +163,18 @@ test('[OUT-5] a reader that stands still holds back neither the job nor another 
 test('[OUT-9] the lines of a live job come as they are completed, CR, NUL and a last line without a newline among them', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
+  using gate = new Gate(bed.path('gate'));
   const { job } = await runner.submit({
-    argv: ['sh', '-c', String.raw`printf 'a\r\nb\0c\n\nhalf'; printf 'err\n' >&2; sleep 0.05; printf ' whole\nlast'`],
+    argv: ['sh', '-c', String.raw`printf 'a\r\nb\0c\n\nhalf'; printf 'err\n' >&2; read _ <"$GATE"; printf ' whole\nlast'`],
+    env: { GATE: gate.path },
   });
   const found: string[] = [];
-  for await (const event of lines(runner.output(job.id))) if (event.kind === 'line') found.push(Buffer.from(event.data).toString());
+  for await (const event of lines(runner.output(job.id))) {
+    if (event.kind !== 'line') continue;
+    found.push(Buffer.from(event.data).toString());
+    // All that is whole by then.
+    if (found.length === 4) gate.open();
+  }
   expect([...found].sort()).toEqual(['', 'a\r', 'b\0c', 'err', 'half whole', 'last']);
   expect(found.at(-1)).toBe('last');
 });
@@ -192,10 +201,6 @@ async function firstBytes(runner: JobRunner, id: string, bytes: number): Promise
     if (seen >= bytes) return;
   }
   throw new Error('the job ended early');
-}
-
-function contextSwitches(pid: number): number {
-  return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
 }
 
 function openOutputs(bed: Bed): number {

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CoreError, Job, JobRunner } from '@worker/core';
 import { findSupervisor } from '@worker/supervisor';
+import { eventually, Gate } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
 import { ProcessLauncher } from '../src/launch/process-launcher.ts';
 import { SqliteJobStore } from '../src/record/sqlite-job-store.ts';
 import { readResult } from '../src/recover/read-result.ts';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 import { startProgram } from './support/program.ts';
 import { HOST_ORDER } from './support/on-host.ts';
@@ -26,12 +27,10 @@ test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: n
     const program = startProgram('submit-until-killed', bed.stateDir, String(round), script);
     // Every other time at any instant, that of its start and of its recovery among them; else with jobs under way.
     if (round % 2 === 0) await pause(Math.random() * 500);
-    else
-      await eventually(
-        'it has asked for so many jobs',
-        () => program.output().split('asked').length > Math.ceil(Math.random() * 30),
-        20_000,
-      );
+    else {
+      const jobs = Math.ceil(Math.random() * 30);
+      await eventually(() => program.output().split('asked').length > jobs, { what: `it has asked for ${jobs} jobs`, deadline: 20_000 });
+    }
     program.child.kill('SIGKILL');
     expect(await program.ended).toBe('SIGKILL');
     for (const line of program.output().split('\n').slice(0, -1)) {
@@ -75,7 +74,7 @@ test('[RUN-2] kill -9 of the launcher, again and again, loses no job and starts 
     const launcher = await pidOf(bed, /supervisor launcher --state-dir/);
     await Promise.race(ids.slice(-20));
     process.kill(launcher, 'SIGKILL');
-    await eventually('the launcher is gone', () => bed.processes().every(({ pid }) => pid !== launcher));
+    await eventually(() => bed.processes().every(({ pid }) => pid !== launcher), { what: 'the launcher is gone' });
   }
   const all = await Promise.all(ids);
   for (const id of all) expect((await runner.wait(id)).state).toMatchObject({ kind: 'completed', exit: { code: 0 } });
@@ -102,15 +101,18 @@ test('[RUN-3] [RUN-4] kill -9 of a shim: its job is lost, what it wrote before s
 test('[RUN-1] [RUN-4] a job that ended while no server ran keeps its result; one whose shim died meanwhile is lost; a damaged result is none', async () => {
   await using bed = new Bed();
   const first = await bed.open();
-  const ending = (await first.submit({ argv: ['sh', '-c', 'sleep 0.2; echo end; exit 3'] })).job;
-  const damaged = (await first.submit({ argv: ['sh', '-c', 'sleep 0.2; echo end; exit 3'] })).job;
+  using gate = new Gate(bed.path('gate'));
+  const later = { argv: ['sh', '-c', 'read _ <"$GATE"; echo end; exit 3'], env: { GATE: gate.path } };
+  const ending = (await first.submit(later)).job;
+  const damaged = (await first.submit(later)).job;
   const victim = await startReady(first);
   await first.wait(damaged.id, { timeoutMs: 0 });
-  await eventually('both run', async () => (await first.list({ states: ['running'] })).jobs.length === 3);
+  await eventually(async () => (await first.list({ states: ['running'] })).jobs.length === 3, { what: 'all three run' });
   await first.close();
+  gate.open(2);
   const shim = await shimOf(bed, victim);
   process.kill(shim, 'SIGKILL');
-  await eventually('no process is left', () => bed.processes().length === 0);
+  await eventually(() => bed.processes().length === 0, { what: 'no process is left' });
   const result = join(bed.stateDir, 'jobs', damaged.id, 'result');
   const bytes = readFileSync(result);
   bytes[20] = (bytes[20] ?? 0) ^ 1;
@@ -219,7 +221,7 @@ test('[RUN-4] [RUN-6] a job whose shim and guard died together, as when the host
   expect(all).toHaveLength(3);
   for (const pid of all) process.kill(pid, 'SIGSTOP');
   for (const pid of all) process.kill(pid, 'SIGKILL');
-  await eventually('they are gone', () => bed.processes().length === 0);
+  await eventually(() => bed.processes().length === 0, { what: 'they are gone' });
   const directory = join(bed.stateDir, 'jobs', job.id);
   expect(readdirSync(directory)).toContain('shim.sock');
   const second = await bed.open();
@@ -232,12 +234,12 @@ test('[SUB-2] a job that is known to have run is not run again because its direc
   await using bed = new Bed();
   const first = await bed.open();
   const { job } = await first.submit({ argv: ['sh', '-c', `echo x >> ${bed.path('ran')}; echo ready; exec sleep 60`] });
-  await eventually('it runs', async () => (await first.get(job.id)).state.kind === 'running');
+  await eventually(async () => (await first.get(job.id)).state.kind === 'running', { what: 'it runs' });
   await first.list();
   const shim = await shimOf(bed, job);
   await first.close();
   process.kill(shim, 'SIGKILL');
-  await eventually('no process is left', () => bed.processes().length === 0);
+  await eventually(() => bed.processes().length === 0, { what: 'no process is left' });
   rmSync(join(bed.stateDir, 'jobs', job.id), { recursive: true });
   const second = await bed.open();
   expect((await second.get(job.id)).state.kind).toBe('lost');
@@ -287,6 +289,5 @@ async function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
 
 async function pidOf(bed: Bed, command: RegExp): Promise<number> {
   const find = () => bed.processes().find((process) => command.test(process.command));
-  await eventually(`${command.source} runs`, () => find() !== undefined);
-  return find()!.pid;
+  return (await eventually(find, { what: `${command.source} runs` })).pid;
 }

@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasEnded } from '@worker/core';
+import { eventually } from '@worker/testing';
 import { expect, test } from 'vitest';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 
 test('[OUT-1] [OUT-3] what a job writes comes out, stream by stream, and the end says how it ended', async () => {
@@ -139,7 +140,7 @@ test('[JOB-5] lists are newest first, whole over their pages, and hold what the 
   } while (pageToken !== undefined);
   expect(pages).toEqual([ids.slice(2, 6).reverse(), ids.slice(0, 2).reverse()]);
   expect((await runner.list({ labels: { parity: 'odd' } })).jobs.map(({ id }) => id)).toEqual([ids[5], ids[3], ids[1]]);
-  await eventually('the sleeper runs', async () => (await runner.get(sleeper)).state.kind === 'running');
+  await eventually(async () => (await runner.get(sleeper)).state.kind === 'running', { what: 'the sleeper runs' });
   expect((await runner.list({ states: ['running'] })).jobs.map(({ id }) => id)).toEqual([sleeper]);
   expect((await runner.list({ states: ['queued'] })).jobs).toEqual([]);
   const { nextPageToken } = await runner.list({ pageSize: 1 });

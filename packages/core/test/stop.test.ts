@@ -1,6 +1,7 @@
 import type { JobRunner } from '@worker/core';
+import { eventually } from '@worker/testing';
 import { expect, test } from 'vitest';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 
 /** Submits a script that says `ready` when it is, and waits for that. */
@@ -16,9 +17,10 @@ test('[KILL-1] [KILL-2] a stop answers when every process of the tree is gone, w
   const script = `trap '' TERM HUP INT
     setsid sh -c 'trap "" TERM; sleep 61' &
     (setsid sh -c 'sleep 62 & kill -STOP $$' &)
-    sleep 63 & sleep 0.1; echo ready; sleep 64`;
+    sleep 63 & echo ready; sleep 64`;
   const id = await ready(runner, script);
-  expect(bed.processes().filter(({ command }) => command.startsWith('sleep')).length).toBeGreaterThanOrEqual(3);
+  const isSleeping = (seconds: number) => bed.processes().some(({ command }) => command === `sleep ${seconds}`);
+  await eventually(() => [61, 62, 63, 64].every(isSleeping), { what: 'the whole tree is there' });
   const begin = performance.now();
   const { job, survivingPids } = await runner.stop(id, { requestedBy: 'me' });
   expect(performance.now() - begin).toBeLessThan(3000);
@@ -106,7 +108,7 @@ test('[RUN-5] closing leaves jobs alone, or ends them all when told to', async (
   const second = await bed.open();
   expect((await second.get(id)).state.kind).toBe('running');
   await second.close({ stopJobs: true });
-  await eventually('nothing runs', () => bed.processes().length === 0);
+  await eventually(() => bed.processes().length === 0, { what: 'nothing runs' });
   const third = await bed.open();
   expect((await third.get(id)).state).toMatchObject({ kind: 'stopped', reason: 'shutdown' });
 });

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { eventually, Gate } from '@worker/testing';
 import { expect, test } from 'vitest';
-import { Bed, eventually } from './support/bed.ts';
+import { Bed } from './support/bed.ts';
 import { collect } from './support/collect.ts';
 
 /** Holds the store's database as a tool of the operator's would: no write is taken until `act` is done. */
@@ -35,14 +36,16 @@ test('[SUB-1] [NET-6] while the store takes nothing, a submission is refused and
 test('[JOB-3] [RUN-1] an end that the store does not take is told from the result, and stored when it is taken', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo out; sleep 0.2; exit 4'] });
+  using gate = new Gate(bed.path('gate'));
+  const { job } = await runner.submit({ argv: ['sh', '-c', 'echo out; read _ <"$GATE"; exit 4'], env: { GATE: gate.path } });
   await whileLocked(bed, async () => {
+    gate.open();
     const { stdout, end } = await collect(runner.output(job.id));
     expect(stdout.toString()).toBe('out\n');
     expect(end.job.state).toMatchObject({ kind: 'completed', exit: { code: 4 } });
     expect(outcomes(bed)).toEqual([null]);
   });
-  await eventually('the end is stored', () => outcomes(bed).every((outcome) => outcome !== null));
+  await eventually(() => outcomes(bed).every((outcome) => outcome !== null), { what: 'the end is stored' });
   expect((await runner.get(job.id)).state).toMatchObject({ kind: 'completed', exit: { code: 4 } });
 });
 
@@ -106,9 +109,9 @@ test.skipIf(!canMount)(
     const room = bed.path('room');
     const script = `head -c 8000000 /dev/zero; : > ${written}; until test -e ${room}; do sleep 0.02; done; echo after`;
     const sleeper = (await runner.submit({ argv: ['sh', '-c', 'exec sleep 60'] })).job;
-    await eventually('it runs', async () => (await runner.get(sleeper.id)).state.kind === 'running');
+    await eventually(async () => (await runner.get(sleeper.id)).state.kind === 'running', { what: 'it runs' });
     const writer = (await runner.submit({ argv: ['sh', '-c', script] })).job;
-    await eventually('the disk is full', () => readdirSync(bed.path('.')).includes('written'));
+    await eventually(() => readdirSync(bed.path('.')).includes('written'), { what: 'the disk is full' });
     const refused = await Promise.allSettled(Array.from({ length: 20 }, () => runner.submit({ argv: ['true', 'x'.repeat(100_000)] })));
     expect(refused.map((call) => (call.status === 'rejected' ? (call.reason as { code?: string }).code : call.status))).toEqual(
       Array.from({ length: 20 }, () => 'unavailable'),
@@ -126,7 +129,7 @@ test.skipIf(!canMount)(
     expect((await runner.wait(sleeper.id)).state).toMatchObject({ kind: 'stopped', reason: 'stop-requested' });
     const { job } = await runner.submit({ argv: ['echo', 'well'] });
     expect((await collect(runner.output(job.id))).stdout.toString()).toBe('well\n');
-    await eventually('every end is stored', () => outcomes(bed).every((outcome) => outcome !== null));
+    await eventually(() => outcomes(bed).every((outcome) => outcome !== null), { what: 'every end is stored' });
     await runner.close();
   },
   60_000,

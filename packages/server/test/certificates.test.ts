@@ -6,6 +6,7 @@ import { eventually, Pki, within, type IssueOptions } from '@worker/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, type Outcome } from './bed/ask.ts';
 import { Bed } from './bed/bed.ts';
+import { submit } from './bed/jobs.ts';
 
 const infoPath = '/worker.v1.JobService/GetServerInfo';
 const day = 86_400_000;
@@ -183,21 +184,17 @@ describe('the connection', () => {
     const { cert, key } = await bed.pki.issue({ validity: { from: new Date(Date.now() - day), to: new Date(Date.now() + 2_000) } });
     const session = connect(bed.url, { ca: bed.pki.ca.cert, cert, key });
     session.on('error', () => undefined);
-    const closed = once(session, 'close');
-    const ping = setInterval(
-      () =>
-        session.destroyed ||
-        session
-          .request({ ':method': 'POST', ':path': infoPath, 'content-type': 'application/json' })
-          .on('error', () => undefined)
-          .resume()
-          .end('{}'),
-      50,
-    );
+    // With a call that waits on it the connection is not idle.
+    const id = await submit(bed.connect(), 'sleep', '600');
+    const waiting = session.request({ ':method': 'POST', ':path': '/worker.v1.JobService/WaitJob', 'content-type': 'application/json' });
+    waiting.on('error', () => undefined).end(JSON.stringify({ id }));
     try {
-      await within(8_000, 'the connection of an expired certificate is closed', closed);
+      await within(
+        8_000,
+        'the connection of an expired certificate is closed',
+        Promise.all([once(session, 'close'), once(waiting, 'close')]),
+      );
     } finally {
-      clearInterval(ping);
       session.destroy();
     }
   });

@@ -10,6 +10,7 @@ import { JobService } from '@worker/protocol';
 import { eventually, Pki, processesOf, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { jobFlags } from '../src/command/job-flags.ts';
+import { enveloped } from './bed/frames.ts';
 import { refusalOf } from './bed/jobs.ts';
 import { Program } from './bed/program.ts';
 
@@ -247,8 +248,7 @@ describe('the life of a server', () => {
       'content-type': 'application/grpc',
     });
     stream.on('error', () => undefined);
-    const message = Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]);
-    stream.pause().end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+    stream.pause().end(enveloped(id));
     await once(stream, 'response');
     await stalls(stream);
     program.child.kill('SIGTERM');
@@ -264,7 +264,7 @@ describe('the life of a server', () => {
     stalled
       .on('error', () => undefined)
       .pause()
-      .end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+      .end(enveloped(id));
     await once(stalled, 'response');
     await stalls(stalled);
     patient.child.kill('SIGINT');

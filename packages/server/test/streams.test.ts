@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { connect, type ClientHttp2Stream } from 'node:http2';
+import { connect } from 'node:http2';
 import { createClient } from '@connectrpc/connect';
 import { Stream, WorkerService } from '@worker/protocol';
-import { eventually, within } from '@worker/testing';
+import { eventually, openDescriptors, within } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { allOf } from './bed/all.ts';
 import { Bed } from './bed/bed.ts';
+import { enveloped } from './bed/frames.ts';
 import { bytesOf, collect, refusalOf, submit } from './bed/jobs.ts';
 import { socket } from './bed/raw.ts';
 
@@ -81,7 +81,7 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
   });
 
   it('a reader that vanishes leaves nothing behind, also of a silent job and with heartbeats [OUT-5]', async () => {
-    const before = openFiles();
+    const before = openDescriptors(process.pid);
     const keeper = bed.connect(wire);
     const id = await submit(keeper, 'sleep', '600');
     await eventually(async () => (await keeper.jobs.getJob({ id })).job?.state === 2, { what: 'the job runs' });
@@ -97,7 +97,7 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
     await keeper.jobs.stopJob({ id });
     await keeper.jobs.waitJob({ id });
     keeper.vanish();
-    await eventually(() => openFiles() <= before + 2, { what: 'no file or socket is left open' });
+    await eventually(() => openDescriptors(process.pid) <= before + 2, { what: 'no file or socket is left open' });
   });
 
   it('a caller that cancels or runs out of time is told so, and its call ends [OUT-5] [JOB-4]', async () => {
@@ -160,7 +160,7 @@ describe('a quiet job', () => {
       'content-type':
         type === 'application/grpc-web' ? 'application/grpc-web+proto' : type === 'application/grpc' ? 'application/grpc+proto' : type,
     });
-    expect(await openFor(stream, idleMs * 5)).toBe('open');
+    await expect(within(idleMs * 5, 'the stream is cut', once(stream, 'close'))).rejects.toThrow('not within');
     await keeper.jobs.signalJob({ id: quiet, signal: 'USR1' });
     let text = '';
     for await (const chunk of stream.setEncoding('latin1')) text += String(chunk);
@@ -182,7 +182,7 @@ describe('a quiet job', () => {
     await eventually(() => text.includes('\r\n\r\n'), { what: 'headers of a quiet stream' });
     expect(text).toMatch(/^HTTP\/1.1 200 /);
     expect(text).not.toContain('heard');
-    expect(await openFor(opened, idleMs * 5)).toBe('open');
+    await expect(within(idleMs * 5, 'the connection is cut', once(opened, 'close'))).rejects.toThrow('not within');
     await keeper.jobs.signalJob({ id, signal: 'USR1' });
     await eventually(() => text.includes('heard') && text.endsWith('\r\n0\r\n\r\n'), { what: 'the line, and the end of the response' });
     opened.destroy();
@@ -254,29 +254,3 @@ it('a stalled reader costs the server no memory and holds up no other reader [OU
   session.destroy();
   await eventually(() => bed.server.openCalls() === 0, { what: 'the stalled calls have ended' });
 });
-
-/** A gRPC or Connect envelope of a message whose first field is an id. */
-function enveloped(id: string): Buffer {
-  const message = Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]);
-  return Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
-}
-
-/** Whether it is still open when the time is over. */
-async function openFor(stream: ClientHttp2Stream | Awaited<ReturnType<typeof socket>>, ms: number): Promise<'open' | 'closed'> {
-  const { promise, resolve } = Promise.withResolvers<'open' | 'closed'>();
-  const timer = setTimeout(() => {
-    resolve('open');
-  }, ms);
-  stream.once('close', () => {
-    resolve('closed');
-  });
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function openFiles(): number {
-  return readdirSync('/proc/self/fd').length;
-}

@@ -5,7 +5,7 @@ export { OutputTally } from './call/output-tally.ts';
 export { stalledFollower, type StalledFollower } from './call/stalled-follower.ts';
 export { residentBytes, tracesOf, type Traces } from './find/traces-of.ts';
 export { eventually, within, type EventuallyOptions } from './eventually.ts';
-export { contextSwitches } from './find/context-switches.ts';
+export { switchesWithin } from './find/context-switches.ts';
 export { filesOf, type FoundFile } from './find/files-of.ts';
 export { isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
 export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
@@ -20,3 +20,4 @@ export { makeDevCertificates, type DevCertificates } from './serve/dev-certifica
 export { freePort } from './serve/free-port.ts';
 export { ServerProcess, startServerProcess, type Exit, type ServerProcessOptions } from './serve/server-process.ts';
 export { sha256 } from './sha256.ts';
+export { spellings } from './spellings.ts';

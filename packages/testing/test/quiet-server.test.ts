@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { contextSwitches, eventually, processesOf, TestBed } from '../src/index.ts';
+import { eventually, processesOf, switchesWithin, TestBed } from '../src/index.ts';
 
 const WINDOW_MS = 2_000;
 // The server: what a V8 that has just worked may do on its own. The native processes have no timer that runs: exactly none.
@@ -52,10 +52,3 @@ test('quiet jobs with followers and waiters cost no CPU: nobody polls, neither s
   over.abort();
   await Promise.allSettled(quiet);
 });
-
-async function switchesWithin(pids: readonly number[], windowMs: number): Promise<{ pid: number; switches: number }[]> {
-  const before = pids.map(contextSwitches);
-  // The window is the measure itself.
-  await new Promise((resolve) => setTimeout(resolve, windowMs));
-  return pids.map((pid, index) => ({ pid, switches: contextSwitches(pid) - before[index]! }));
-}

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { CliError } from '../fail/cli-error.ts';
 import { durationForm, parseDuration } from './duration.ts';
+import { parseProcessors, processorsForm } from './processors.ts';
 import { parseSize, sizeForm } from './size.ts';
 
 /** A flag that takes a time; its value is milliseconds. */
@@ -27,10 +28,7 @@ export const count = Flags.custom<number>({
 /** A flag that takes a number of processors; its value is thousandths of one. */
 export const processors = Flags.custom<number>({
   helpValue: 'N',
-  parse: async (text, _context, { name }) => {
-    const number = /^\d+(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : Number.NaN;
-    return parsed(Number.isSafeInteger(number) ? number : undefined, name, text, 'a number of processors such as 0.5 or 2');
-  },
+  parse: async (text, _context, { name }) => parsed(parseProcessors(text), name, text, processorsForm),
 });
 
 function parsed(value: number | undefined, flag: string, text: string, form: string): Promise<number> {

@@ -3,18 +3,10 @@ import type { JobLimits } from '../job/job-spec.ts';
 /** The limits that are numbers. */
 export type LimitName = Exclude<keyof JobLimits, 'outputAction'>;
 
-export const LIMIT_NAMES = [
-  'wallTimeMs',
-  'outputBytes',
-  'memoryBytes',
-  'processes',
-  'cpuWeight',
-  'cpuMillis',
-  'openFiles',
-  'fileSizeBytes',
-  'ioReadBytesPerSecond',
-  'ioWriteBytesPerSecond',
-] as const satisfies readonly LimitName[];
+/** All of them. */
+export const LIMIT_NAMES: readonly LimitName[] = (Object.keys(noLimits(0)) as (keyof JobLimits)[]).filter(
+  (name) => name !== 'outputAction',
+);
 
 /** A limit of the supervisor's wire, such as `memory_bytes`, by the name it has here. */
 export function limitOfWire(name: string): string {

@@ -1,8 +1,8 @@
 import type { HostAbilities } from '../examine/host-abilities.ts';
 import type { Surroundings } from '../examine/surroundings.ts';
 import type { LimitName } from './limit-name.ts';
+import { TEN_YEARS_MS } from './ten-years.ts';
 
-const TEN_YEARS_MS = 10 * 366 * 86_400_000;
 /** PID_MAX_LIMIT of a 64-bit kernel. */
 const MOST_PROCESSES = 4 * 1024 * 1024;
 const MOST = Number.MAX_SAFE_INTEGER;

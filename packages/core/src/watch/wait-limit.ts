@@ -1,8 +1,8 @@
 import type { WaitOptions } from '../job-runner.ts';
+import { TEN_YEARS_MS } from '../limit/ten-years.ts';
 import { checkInteger } from '../submit/check-argument.ts';
 import type { ChangeNotifier } from './change-notifier.ts';
 
-const TEN_YEARS_MS = 10 * 366 * 86_400_000;
 /** What a timer of Node's can hold; a longer wait is many of them. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobRunner, JobRunnerOptions, LogEvent } from '@worker/core';
 import { openJobRunner } from '@worker/core';
+import { eventually } from '@worker/testing';
 import { ON_HOST } from './on-host.ts';
 
 /** A state directory for one test. When it is disposed of, the runners opened here are closed, and no process that has to do with it may be left. */
@@ -51,11 +52,10 @@ export class Bed implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#runners.map((runner) => runner.close({ stopJobs: true })));
     try {
-      await eventually(
-        'no process of the test is left',
-        () => this.processes().length === 0,
-        8000,
-        () => JSON.stringify(this.processes()),
+      await eventually(() => this.processes().length === 0, { what: 'no process of the test is left', deadline: 8_000 }).catch(
+        (error: unknown) => {
+          throw new Error(`left behind: ${JSON.stringify(this.processes())}`, { cause: error });
+        },
       );
     } finally {
       for (const { pid } of this.processes()) process.kill(pid, 'SIGKILL');
@@ -78,19 +78,5 @@ function read(path: string): string {
     return readFileSync(path, 'latin1');
   } catch {
     return '';
-  }
-}
-
-/** Looks until a condition holds; fails, naming it, when the deadline passes. */
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
-  detail: () => string = () => '',
-): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what} ${detail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,23 +1,24 @@
 import { create } from '@bufbuild/protobuf';
-import type { JobLimits, SubmitOptions } from '@worker/core';
+import { LIMIT_NAMES, TEN_YEARS_MS, type JobLimits, type LimitName, type SubmitOptions } from '@worker/core';
 import { LimitsSchema, OutputLimitAction, type Limits } from '@worker/protocol';
 import { fieldRefusal } from '../fail/refusal.ts';
 import { durationOf, millisecondsOf } from './duration.ts';
 
-const tenYearsMs = 10 * 365 * 86_400_000;
+type Amount = Exclude<LimitName, 'wallTimeMs'>;
 
-/** Those whose value is one number in both, 0 standing for none. */
-const amounts = [
-  'outputBytes',
-  'memoryBytes',
-  'processes',
-  'cpuWeight',
-  'cpuMillis',
-  'openFiles',
-  'fileSizeBytes',
-  'ioReadBytesPerSecond',
-  'ioWriteBytesPerSecond',
-] as const satisfies readonly (keyof Limits & keyof JobLimits)[];
+/** How each limit of core that is an amount stands in the message, under the same name, 0 for none: one that is missing here does not compile. */
+const numberOf = {
+  outputBytes: BigInt,
+  memoryBytes: BigInt,
+  processes: BigInt,
+  cpuWeight: Number,
+  cpuMillis: Number,
+  openFiles: BigInt,
+  fileSizeBytes: BigInt,
+  ioReadBytesPerSecond: BigInt,
+  ioWriteBytesPerSecond: BigInt,
+} as const satisfies { readonly [Name in Amount]: (value: number) => Limits[Name] };
+const amounts = LIMIT_NAMES.filter((name) => name !== 'wallTimeMs');
 
 export function limitsMessage(limits: JobLimits): Limits {
   const { outputAction } = limits;
@@ -32,18 +33,10 @@ export function ceilingsMessage(limits: JobLimits): Limits {
   return create(LimitsSchema, ceilings(limits));
 }
 
-function ceilings(limits: JobLimits) {
+function ceilings(limits: JobLimits): Pick<Limits, Amount> & Partial<Pick<Limits, 'wallTime'>> {
   return {
     ...(limits.wallTimeMs === 0 ? {} : { wallTime: durationOf(limits.wallTimeMs) }),
-    outputBytes: BigInt(limits.outputBytes),
-    memoryBytes: BigInt(limits.memoryBytes),
-    processes: BigInt(limits.processes),
-    cpuWeight: limits.cpuWeight,
-    cpuMillis: limits.cpuMillis,
-    openFiles: BigInt(limits.openFiles),
-    fileSizeBytes: BigInt(limits.fileSizeBytes),
-    ioReadBytesPerSecond: BigInt(limits.ioReadBytesPerSecond),
-    ioWriteBytesPerSecond: BigInt(limits.ioWriteBytesPerSecond),
+    ...(Object.fromEntries(amounts.map((name) => [name, numberOf[name](limits[name])])) as Pick<Limits, Amount>),
   };
 }
 
@@ -51,7 +44,9 @@ function ceilings(limits: JobLimits) {
 export function limitsOf(limits: Limits): NonNullable<SubmitOptions['limits']> {
   const { wallTime, outputAction } = limits;
   return {
-    ...(wallTime === undefined ? {} : { wallTimeMs: millisecondsOf(wallTime, 'limits.wall_time', 1, tenYearsMs, 'from 1 ms to 10 years') }),
+    ...(wallTime === undefined
+      ? {}
+      : { wallTimeMs: millisecondsOf(wallTime, 'limits.wall_time', 1, TEN_YEARS_MS, 'from 1 ms to 10 years') }),
     ...Object.fromEntries(amounts.map((name) => [name, amountOf(limits[name], name)] as const).filter(([, value]) => value !== 0)),
     outputAction: actionOf(outputAction),
   };

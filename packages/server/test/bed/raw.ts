@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { eventually } from '@worker/testing';
+import { expect } from 'vitest';
 import { ask } from './ask.ts';
 import type { Bed } from './bed.ts';
 
@@ -28,6 +29,13 @@ export async function serves(bed: Bed): Promise<boolean> {
   const { cert, key } = bed.owner;
   const outcome = await ask(bed.url, { ca: bed.pki.ca.cert, cert, key }, infoPath);
   return outcome.kind === 'answered' && outcome.status === 200;
+}
+
+/** What every test of malice proves besides its own: others are served, no call is left, and nothing of it is an error of the server. */
+export async function unharmed(bed: Bed): Promise<void> {
+  expect(await serves(bed)).toBe(true);
+  await eventually(() => bed.server.openCalls() === 0, { what: 'no call is left' });
+  expect(bed.log.filter(({ level }) => level === 'error')).toEqual([]);
 }
 
 export async function closed(opened: { readonly destroyed: boolean }, what: string): Promise<void> {

@@ -34,20 +34,12 @@ export async function follow(caller: Caller, id: string, options: FollowOptions 
 }
 
 /** Reads the output up to its end, resuming by offset as often as the server goes away. */
-export async function followAcrossRestarts(caller: Caller, id: string, options: FollowOptions = {}): Promise<OutputTally> {
+export function followAcrossRestarts(caller: Caller, id: string, options: FollowOptions = {}): Promise<OutputTally> {
   const tally = options.tally ?? new OutputTally();
-  for (;;) {
-    try {
-      return await follow(caller, id, { ...options, tally });
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (!isConnectionLoss(error)) throw error;
-      await pause(20);
-    }
-  }
+  return retried(() => follow(caller, id, { ...options, tally }), options.signal);
 }
 
-/** Calls again as often as the server is not there. For calls that are safe to repeat. */
+/** Calls again as often as the server is not there, until the signal says otherwise. For calls that are safe to repeat. */
 export async function retried<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (;;) {
     try {
