@@ -29,6 +29,21 @@ test('[KILL-1] [JOB-2] a signal or a stop that falls into the first moments of a
   await Promise.all(jobs);
 });
 
+test('[KILL-1] a stop with a grace whose way changes in between is heard by the program once', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  const script = 'trap "echo asked" TERM; echo ready; while :; do sleep 0.01; done';
+  const jobs = Array.from({ length: 20 }, async () => {
+    const { job } = await runner.submit({ argv: ['sh', '-c', script] });
+    const reader = runner.output(job.id)[Symbol.asyncIterator]();
+    await reader.next();
+    await reader.return?.();
+    expect((await runner.stop(job.id, { graceMs: 300 })).survivingPids).toEqual([]);
+    expect((await collect(runner.output(job.id))).stdout.toString()).toBe('ready\nasked\n');
+  });
+  await Promise.all(jobs);
+});
+
 test('[RUN-2] [RUN-6] a job that ends while the launcher hangs in its first moments is heard of all the same', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
