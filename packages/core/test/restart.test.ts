@@ -280,11 +280,8 @@ async function startReady(runner: JobRunner): Promise<Job> {
 }
 
 /** The parent of the program: guard and shim look alike from outside. */
-async function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
-  const found = bed.processes().find(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`WORKER_JOB_ID=${id}`));
-  if (found === undefined) throw new Error('the program does not run');
-  const stat = readFileSync(`/proc/${found.pid}/stat`, 'latin1');
-  return Promise.resolve(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
+  return pidOf(bed, new RegExp(`supervisor shim .* ${id}$`));
 }
 
 async function pidOf(bed: Bed, command: RegExp): Promise<number> {
