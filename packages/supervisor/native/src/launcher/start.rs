@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use prost::Message;
 
 use super::relay::Relay;
-use super::{Means, StateDir, validate};
+use super::{Means, StateDir, remove_one, validate};
 use crate::guard;
 use crate::identity::{Claim, Lease};
 use crate::limits::Plan;
 use crate::sandbox::Prepared;
-use crate::sys::process::{self, Fork};
+use crate::shim;
+use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{dir, errno, socket};
 use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, launcher_response};
 use crate::wire::{Inbox, Outbox, Received};
@@ -70,6 +71,7 @@ pub enum Then {
 pub struct Start {
     // With what was lent to it, over all attempts.
     job: Accepted,
+    guard: Pid,
     report: OwnedFd,
     inbox: Inbox,
     // Guards forked for it so far.
@@ -95,7 +97,7 @@ fn fork(state: &StateDir, means: &Means, job: Accepted, attempts: u32) -> Result
     let (report, theirs) = socket::pair().map_err(|error| system(sequence, &error, "socketpair"))?;
     match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
         Fork::Child => guard::run(Order { state, means, job, report: theirs }),
-        Fork::Parent(_) => Ok(Start { job, report, inbox: Inbox::default(), attempts }),
+        Fork::Parent(guard) => Ok(Start { job, guard, report, inbox: Inbox::default(), attempts }),
     }
 }
 
@@ -131,6 +133,7 @@ impl Start {
     /// the same, the job counts as started; else nothing was, and it is tried again.
     fn died(self, state: &StateDir, means: &Means) -> Result<Self, Box<LauncherResponse>> {
         let name = CString::new(self.job.launch.job_id.as_str()).unwrap_or_default();
+        remove_one(state.starting.as_fd(), &shim::building_name(&self.job.launch.job_id, self.guard));
         match dir::open_dir_at(state.jobs.as_fd(), &name) {
             Ok(_) => Err(Box::new(refused(self.job.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
             // Where it cannot be told whether it exists, the attempt will tell.

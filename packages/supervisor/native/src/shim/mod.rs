@@ -19,7 +19,7 @@ use std::time::Instant;
 
 pub use door::{SOCKET, UNFINISHED_SOCKET};
 pub use finish::result_file;
-pub use publish::{Building, build, group_name};
+pub use publish::{Building, build, building_name, group_name};
 pub use start::candidates;
 
 use crate::identity::{Claim, Lease};

@@ -13,12 +13,22 @@ use crate::wire::v1::{LaunchRefused, RefusalReason};
 /// The name of a job's cgroups: its shim's number tells whether anybody still looks after them.
 #[must_use]
 pub fn group_name(job_id: &str, shim: Pid) -> CString {
-    CString::new(format!("{job_id}.{shim}")).unwrap_or_default()
+    numbered(job_id, shim)
+}
+
+/// The name of a job's directory in `starting/`: its guard's number tells whether it is still being built.
+#[must_use]
+pub fn building_name(job_id: &str, guard: Pid) -> CString {
+    numbered(job_id, guard)
+}
+
+fn numbered(job_id: &str, maker: Pid) -> CString {
+    CString::new(format!("{job_id}.{maker}")).unwrap_or_default()
 }
 
 /// A job's directory on its way.
 pub struct Building {
-    /// Its name in `starting/`, with its guard's number, which tells whether it is still being built.
+    /// Its name in `starting/`.
     pub name: CString,
     /// The directory, locked. Guard and shim share the open file, and nobody else: once neither lives the lock is gone, and what the directory holds is final.
     pub dir: OwnedFd,
@@ -29,7 +39,7 @@ pub struct Building {
 /// # Errors
 /// The call that failed, and how.
 pub fn build(state: &StateDir, job_id: &str) -> Result<Building, (&'static str, io::Error)> {
-    let name = CString::new(format!("{job_id}.{}", process::own_pid())).map_err(|error| ("name", error.into()))?;
+    let name = building_name(job_id, process::own_pid());
     dir::mkdir_at(state.starting.as_fd(), &name).map_err(|error| ("mkdir", error))?;
     let locked = dir::open_dir_at(state.starting.as_fd(), &name).map_err(|error| ("open", error)).and_then(|made| match lock::hold(made.as_fd(), true) {
         Ok(true) => Ok(made),
