@@ -1,7 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Result, ShimEvent } from '@worker/supervisor';
+import type { Result, ShimEvent, ShimHello } from '@worker/supervisor';
 import type { LogEvent } from '../job-runner.ts';
 import { dateOfNs, stateOfResult } from '../job/state-of-result.ts';
 import type { JobEvent } from '../job/transition.ts';
@@ -66,17 +66,12 @@ export class JobWatcher {
           onSettled?.();
         });
         if (outcome.kind === 'destroyed') break;
-        if (outcome.kind === 'result') {
-          this.#end(job, outcome.result);
-          break;
-        }
-        if (outcome.kind === 'nobody' || (outcome.kind === 'absent' && !(await this.#options.isWatched(job.id)))) {
-          this.#end(job, readResult(this.#options.jobsDirectory, job.id));
+        if (outcome.kind === 'result' || (await this.#isFinal(job, outcome))) {
+          this.#end(job, outcome.kind === 'result' ? outcome.result : readResult(this.#options.jobsDirectory, job.id));
           break;
         }
         if (outcome.kind === 'cut' && outcome.error !== undefined) this.#trouble(job, outcome.error);
       } catch (error) {
-        if (this.#closing.signal.aborted) break;
         this.#trouble(job, error);
       }
       if (wire === undefined) await pause(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
@@ -92,37 +87,39 @@ export class JobWatcher {
 
   /** Brings what is known of a job's output up to this moment: true. False when no shim could be asked. */
   async refresh(job: LiveJob, signal: AbortSignal): Promise<boolean> {
-    if (job.connection?.isRelayed === true) {
-      const hello = await job.connection.tell();
-      if (typeof hello === 'string') return false;
-      this.#committed(job, hello.output);
-      return true;
-    }
+    signal.throwIfAborted();
     const done = Promise.withResolvers<boolean>();
-    const connection = this.#connect(
-      job,
-      this.#socketOf(job),
-      (event) => {
-        if (event.case !== 'hello') return;
-        this.#committed(job, event.value.output);
-        done.resolve(true);
-      },
-      () => done.resolve(false),
-    );
+    const told = (hello: ShimHello): void => {
+      this.#committed(job, hello.output);
+      done.resolve(true);
+    };
     const aborted = (): void => done.reject(signal.reason as Error);
     signal.addEventListener('abort', aborted, { once: true });
+    const own = job.connection?.isRelayed === true ? undefined : this.#askBySocket(job, told, () => done.resolve(false));
+    if (own === undefined) void job.connection?.tell().then((hello) => (typeof hello === 'string' ? done.resolve(false) : told(hello)));
     try {
-      signal.throwIfAborted();
       return await done.promise;
     } finally {
       signal.removeEventListener('abort', aborted);
-      connection.destroy();
+      own?.destroy();
     }
+  }
+
+  /** A shim of the release before tells all it knows to a new connection alone. */
+  #askBySocket(job: LiveJob, told: (hello: ShimHello) => void, onEnd: () => void): ShimConnection {
+    return this.#connect(job, this.#socketOf(job), (event) => event.case === 'hello' && told(event.value), onEnd);
   }
 
   close(): void {
     this.#closing.abort();
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** Whether what the job's directory holds now is all that there will ever be. */
+  async #isFinal({ id }: LiveJob, { kind }: ConnectionEnd): Promise<boolean> {
+    if (kind === 'nobody') return true;
+    if (kind !== 'absent') return false;
+    return readResult(this.#options.jobsDirectory, id) !== undefined || !(await this.#options.isWatched(id));
   }
 
   #socketOf(job: LiveJob): ShimSocket {
@@ -132,7 +129,7 @@ export class JobWatcher {
   #converse(job: LiveJob, wire: ShimWire, onHello: () => void): Promise<Outcome> {
     return new Promise((resolve) => {
       let result: Result | undefined;
-      let lookAround: NodeJS.Timeout | undefined;
+      const lookAround = wire.isRelayed ? setInterval(() => leaveLauncher(), LOOK_AROUND_MS) : undefined;
       const connection = this.#connect(
         job,
         wire,
@@ -157,13 +154,12 @@ export class JobWatcher {
           resolve(end);
         },
       );
-      if (!wire.isRelayed) return;
-      job.connected(connection);
-      lookAround = setInterval(() => {
+      const leaveLauncher = (): void => {
         if (!this.#canDoWithoutLauncher(job)) return;
         resolve({ kind: 'cut' });
         connection.destroy();
-      }, LOOK_AROUND_MS);
+      };
+      if (wire.isRelayed) job.connected(connection);
     });
   }
 
@@ -171,7 +167,12 @@ export class JobWatcher {
     return ['shim.sock', 'result'].some((name) => existsSync(join(this.#options.jobsDirectory, job.id, name)));
   }
 
-  #connect(job: LiveJob, wire: ShimWire, onEvent: (event: ShimEvent['event']) => void, onEnd: (end: ConnectionEnd) => void): ShimConnection {
+  #connect(
+    job: LiveJob,
+    wire: ShimWire,
+    onEvent: (event: ShimEvent['event']) => void,
+    onEnd: (end: ConnectionEnd) => void,
+  ): ShimConnection {
     const connection = new ShimConnection(
       wire,
       (event) => {
@@ -238,6 +239,7 @@ export class JobWatcher {
   }
 
   #trouble(job: LiveJob, error: unknown): void {
+    if (this.#closing.signal.aborted) return;
     // A shim that is gone between two looks resets the connection: every day's business, and the next look tells.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ECONNRESET' || code === 'EPIPE') return;

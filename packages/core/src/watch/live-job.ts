@@ -18,6 +18,16 @@ export interface Committed {
 /** Without readers nobody needs to know at once how far the output is: so often it is asked for, for the sake of `outputBytes`. */
 const IDLE_CREDIT_MS = 250;
 
+interface PendingStop {
+  readonly request: StopRequest;
+  /** By `performance.now()`. */
+  readonly killAt: number;
+  /** On the connection of the moment. */
+  sent: boolean;
+  /** By the shim, whatever has become of the connection. */
+  accepted: boolean;
+}
+
 /** A job that has not ended, as it is known in this process. Ended ones live in the store alone. */
 export class LiveJob {
   readonly id: string;
@@ -40,7 +50,7 @@ export class LiveJob {
   #state: JobState = { kind: 'queued' };
   #committed: Committed = { fileLength: 0, produced: 0 };
   #connection: ShimConnection | undefined;
-  #stop: { readonly request: StopRequest; readonly killAt: number; sent: boolean } | undefined;
+  #stop: PendingStop | undefined;
   #readers = 0;
   #creditDue = false;
   #creditTimer: NodeJS.Timeout | undefined;
@@ -149,12 +159,18 @@ export class LiveJob {
   requestStop(request: StopRequest, now: number): void {
     const killAt = now + request.graceMs;
     if (this.#stop !== undefined && this.#stop.killAt <= killAt) return;
-    this.#stop = { request, killAt, sent: false };
+    this.#stop = { request, killAt, sent: false, accepted: false };
     if (this.#connection !== undefined) this.#sendStop(this.#stop);
   }
 
-  #sendStop(stop: { readonly request: StopRequest; readonly killAt: number; sent: boolean }): void {
+  #sendStop(stop: PendingStop): void {
+    const { request, killAt, accepted } = stop;
     stop.sent = true;
-    this.#connection?.stop({ ...stop.request, graceMs: Math.max(0, Math.round(stop.killAt - performance.now())) });
+    // A shim that has taken it before is asked once more only for how far it is: the program hears the signal once.
+    const signal = accepted ? 0 : request.signal;
+    this.#connection?.stop(
+      { ...request, signal, graceMs: Math.max(0, Math.round(killAt - performance.now())) },
+      () => (stop.accepted = true),
+    );
   }
 }

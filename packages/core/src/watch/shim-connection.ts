@@ -45,9 +45,14 @@ export class ShimConnection {
     return this.#wire.isRelayed;
   }
 
-  stop({ graceMs, signal, shutdown, requestedBy }: StopRequest): void {
+  /** `onAccepted` is called, before any later event is told, when the shim has taken the request. */
+  stop({ graceMs, signal, shutdown, requestedBy }: StopRequest, onAccepted: () => void): void {
+    if (this.#isOver) return;
     const cause = shutdown ? EndCause.SHUTDOWN : EndCause.STOP_REQUESTED;
-    this.#send({ case: 'stop', value: { graceMs: BigInt(graceMs), signal, cause, requestedBy } });
+    const sequence = this.#send({ case: 'stop', value: { graceMs: BigInt(graceMs), signal, cause, requestedBy } });
+    this.#asked.set(sequence, (answer) => {
+      if (typeof answer !== 'string') onAccepted();
+    });
   }
 
   /** The errno of the signal's sending, 0 for success. */

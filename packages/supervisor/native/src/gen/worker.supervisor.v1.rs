@@ -316,7 +316,7 @@ pub struct Stop {
     /// How long the job may take to end by itself after the signal, in milliseconds. 0: killed at once, the signal is not sent. A later stop can shorten it.
     #[prost(uint64, tag = "1")]
     pub grace_ms: u64,
-    /// The signal sent first to the program's process group when there is a grace.
+    /// The signal sent first to the program's process group when there is a grace; 0: none, as in a stop that is told again.
     #[prost(int32, tag = "2")]
     pub signal: i32,
     /// Why: STOP_REQUESTED or SHUTDOWN.

@@ -309,7 +309,7 @@ export type Stop = Message<"worker.supervisor.v1.Stop"> & {
   graceMs: bigint;
 
   /**
-   * The signal sent first to the program's process group when there is a grace.
+   * The signal sent first to the program's process group when there is a grace; 0: none, as in a stop that is told again.
    *
    * @generated from field: int32 signal = 2;
    */
