@@ -279,13 +279,8 @@ async function startReady(runner: JobRunner): Promise<Job> {
   throw new Error('the job ended early');
 }
 
-/** The parent of the program: guard and shim look alike from outside. */
-async function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
-  const find = () => bed.processes().find(({ pid }) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`WORKER_JOB_ID=${id}`));
-  // In the middle of an exec a process shows no environment.
-  const { pid } = await eventually(find, { what: `the program of ${id} shows its environment` });
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
+  return pidOf(bed, new RegExp(`supervisor shim .* ${id}$`));
 }
 
 async function pidOf(bed: Bed, command: RegExp): Promise<number> {
