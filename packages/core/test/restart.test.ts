@@ -279,7 +279,6 @@ async function startReady(runner: JobRunner): Promise<Job> {
   throw new Error('the job ended early');
 }
 
-/** The parent of the program: guard and shim look alike from outside. */
 function shimOf(bed: Bed, { id }: Pick<Job, 'id'>): Promise<number> {
   return pidOf(bed, new RegExp(`supervisor shim .* ${id}$`));
 }

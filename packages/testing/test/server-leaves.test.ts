@@ -68,7 +68,7 @@ test('a second server on the same state is refused in one line and disturbs noth
   const [gate, lifeline] = [bed.gate(), bed.lifeline()];
   const id = await bed.run('exec 9>"$LIFELINE"; read _ <"$GATE"; exit 13', { env: { GATE: gate.path, LIFELINE: lifeline.path } });
   await eventually(() => lifeline.held(), { what: `job ${id} runs` });
-  await eventually(() => filesOf(bed.stateDir).some((file) => file.endsWith('shim.sock')), { what: 'its shim has made its last file' });
+  await eventually(() => filesOf(bed.stateDir).some(({ path }) => path.endsWith('shim.sock')), { what: 'its shim has made its last file' });
   const before = filesOf(bed.stateDir).length;
   await using second = new ServerProcess({ ...bed.server.options, port: 0 });
   second.ready.then(

@@ -46,7 +46,8 @@ test('6: followers of a silent job that vanish leave no descriptor and no work b
   };
   const before = openDescriptors(bed.server.pid);
   for (let round = 0; round < 10; round += 1) await vanish();
-  await eventually(() => openDescriptors(bed.server.pid) <= before, { what: `the server is back at ${before} descriptors` });
+  // One more is its own way to the shim, which it may have opened meanwhile; a hundred callers that each left something would be many.
+  await eventually(() => openDescriptors(bed.server.pid) <= before + 1, { what: `the server is back at ${before} descriptors` });
   // What a leaked reader would still do is wake up: the job writes nothing, the server has nothing to do.
   await eventually(() => idle(bed.server.pid), { what: 'the server is idle' });
   await bed.owner.jobs.stopJob({ id });
