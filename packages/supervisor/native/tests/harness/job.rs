@@ -34,7 +34,7 @@ impl Job {
     /// `None` when no shim and no guard lives any more, or they leave right now.
     pub fn try_connect(&self) -> Option<Connection> {
         let mut stream = UnixStream::connect(self.dir.join("shim.sock")).ok()?;
-        stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        stream.set_read_timeout(Some(*DEADLINE)).expect("timeout");
         let event = ShimEvent::decode(read_frame(&mut stream)?.as_slice()).expect("an event");
         let Some(shim_event::Event::Hello(hello)) = event.event else { panic!("the shim must speak first, with a hello") };
         Some(Connection { stream, hello, sequence: 0 })
