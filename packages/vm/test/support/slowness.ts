@@ -1,0 +1,2 @@
+/** What deadlines are multiplied with: `WORKER_TEST_SLOWNESS`, of which CONTRIBUTING.md tells. */
+export const SLOWNESS = Number(process.env['WORKER_TEST_SLOWNESS'] ?? 1);
