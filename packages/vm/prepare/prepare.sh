@@ -1,12 +1,10 @@
 #!/bin/sh
-# Makes all that the virtual machines need, below cache/: qemu's place, Debian's kernel, an unpacked userland, and a fresh image of the root file system with what was built.
+# Makes all that the virtual machines need, below cache/: Debian's kernel, an unpacked userland, and a fresh image of the root file system with what was built.
 # What was downloaded is kept; `make clean` removes it.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p cache
 
-[ "$(uname -sm)" = 'Linux x86_64' ] || { echo 'make test-vm needs Linux on x86_64' >&2; exit 1; }
-prepare/install-qemu.sh
 prepare/download.sh
 # Those that depend on the kernel: cgroups, namespaces, user ids, signals.
 prepare/build-native-tests.sh ending identity killing leftovers limits sandbox sandbox_hostile
