@@ -49,8 +49,12 @@ certs: ## The development PKI under certs/; DAYS=N sets how long leaves are vali
 test: build ## Every test that needs no system package; the last line sums them
 	@tools/run-tests.sh test native-test
 
+.PHONY: qemu
+qemu:
+	@packages/vm/prepare/install-qemu.sh
+
 .PHONY: test-vm
-test-vm: build ## What needs a kernel of its own, in virtual machines: cgroup v2, reboot, power loss, the clock; on Debian, installs qemu when run as root
+test-vm: qemu build ## What needs a kernel of its own, in virtual machines: cgroup v2, reboot, power loss, the clock; on Debian, installs qemu when run as root
 	@packages/vm/prepare/prepare.sh && tools/run-tests.sh vm-test
 
 .PHONY: fuzz

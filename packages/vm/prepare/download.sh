@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian's cloud kernel and a small userland, downloaded and unpacked, never installed: cache/kernel and cache/root.
 set -eu
-userland='base-files busybox-static coreutils dash findutils grep hostname libstdc++6 mount procps python3 sed usr-is-merged util-linux'
+userland='base-files busybox-static coreutils dash findutils grep hostname libstdc++6 mount procps sed usr-is-merged util-linux'
 kernel=linux-image-cloud-amd64
 
 # A change of what is wanted makes it anew.

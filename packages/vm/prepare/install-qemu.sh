@@ -1,7 +1,10 @@
 #!/bin/sh
-# The tools of the host, from Debian, unless they are there.
+# The tools of the host, from Debian, unless they are there. Before anything is built, for it may say that something is missing.
 set -eu
+cd "$(dirname "$0")/.."
+mkdir -p cache
 PATH=$PATH:/usr/sbin:/sbin
+[ "$(uname -sm)" = 'Linux x86_64' ] || { echo 'make test-vm needs Linux on x86_64' >&2; exit 1; }
 
 missing=
 command -v qemu-system-x86_64 >/dev/null || missing="$missing qemu-system-x86"

@@ -30,7 +30,7 @@ export class RunnerSession {
     const port = 4000 + sessions;
     const log = `/tmp/session-${port}`;
     const started = await vm.sh(
-      `node /opt/worker/runner-session.js ${port} ${quote(JSON.stringify(options))} >${log} 2>&1 & pid=$!
+      `WORKER_SUPERVISOR_PATH=/opt/native/worker-supervisor node /opt/worker/runner-session.js ${port} ${quote(JSON.stringify(options))} >${log} 2>&1 & pid=$!
       until grep -q listening ${log}; do kill -0 $pid 2>/dev/null || { cat ${log} >&2; exit 1; }; sleep 0.3; done; echo $pid`,
       run,
     );

@@ -2,6 +2,7 @@ import type { Job } from '@worker/core';
 import type { Vm } from '@worker/vm';
 import { boot, RunnerSession } from '@worker/vm';
 import { expect, test } from 'vitest';
+import { hasSaid } from './support/said.ts';
 
 const stateDir = '/var/lib/worker';
 // The jobs leave files that say that they ran.
@@ -16,7 +17,7 @@ test('[RUN-1] [RUN-4] [SUB-1] [SUB-2] after a reset of the machine what had ende
   const running = await Promise.all(
     [1, 2, 3].map(async () => (await before.submit({ argv: ['sh', '-c', 'echo ready; exec sleep 1000'] })).job),
   );
-  for (const { id } of running) await isReady(before, id);
+  for (const { id } of running) await hasSaid(before, id, 'ready\n');
   // Nothing is started while the launcher stands still.
   await vm.sh("kill -STOP $(pgrep -f 'supervisor launcher')");
   const queued = await Promise.all(
@@ -90,10 +91,6 @@ test('[SUB-1] [SUB-2] the power goes while jobs are submitted, twice: every ackn
   }
   await nothingIsLeft(vm, session);
 });
-
-async function isReady(session: RunnerSession, id: string): Promise<void> {
-  await expect.poll(async () => (await session.output(id, { follow: false })).stdout.length, { timeout: 20_000, interval: 300 }).toBe(6);
-}
 
 /** Neither of jobs that were lost, nor of those that were started anew. */
 async function nothingIsLeft(vm: Vm, session: RunnerSession): Promise<void> {

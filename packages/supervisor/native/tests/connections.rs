@@ -33,7 +33,7 @@ fn a_connection_that_reads_nothing_never_holds_up_the_job_and_is_cut_off() {
     let launch = lab.shell("head -c 50000000 /dev/zero; echo done >&2; exec sleep 1000");
     let job = lab.launch(launch);
     let mut deaf = job.connect();
-    deaf.stream.set_write_timeout(Some(harness::DEADLINE)).expect("timeout");
+    deaf.stream.set_write_timeout(Some(*harness::DEADLINE)).expect("timeout");
     // Each is answered; the answers are never read. In the end the shim hangs up.
     let mut bytes = Vec::new();
     let request = worker_supervisor::wire::v1::ShimRequest { sequence: 1, request: Some(shim_request::Request::Signal(Signal { signal: 1000 })) };

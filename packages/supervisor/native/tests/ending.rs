@@ -72,7 +72,7 @@ fn a_program_that_does_not_is_killed_when_the_grace_is_over_and_a_later_stop_sho
     let begun = Instant::now();
     connection.stop(300);
     let result = connection.ended().expect("the end");
-    assert!(begun.elapsed() >= Duration::from_millis(300) && begun.elapsed() < Duration::from_millis(1300));
+    assert!(begun.elapsed() >= Duration::from_millis(300) && begun.elapsed() < Duration::from_millis(300) + *AT_ONCE);
     assert_eq!(result.outcome, Some(result::Outcome::Signal(libc::SIGKILL)));
 
     let second = Launch { job_id: "01890a5d-ac96-774b-bcce-aaaaaaaaaaaa".to_owned(), ..launch };
@@ -83,7 +83,7 @@ fn a_program_that_does_not_is_killed_when_the_grace_is_over_and_a_later_stop_sho
     let begun = Instant::now();
     connection.send(shim_request::Request::Stop(shutdown));
     let result = connection.ended().expect("the end");
-    assert!(begun.elapsed() < AT_ONCE);
+    assert!(begun.elapsed() < *AT_ONCE);
     assert_eq!((result.cause(), result.requested_by.as_str()), (EndCause::StopRequested, "somebody"), "the first cause wins");
 }
 
@@ -109,7 +109,7 @@ fn the_wall_time_limit_ends_a_job_and_says_so() {
     let job = lab.launch(launch);
     let result = job.audit();
     assert_eq!(result.cause(), EndCause::TimedOut);
-    assert!(result.wall_time_ns >= 200_000_000 && begun.elapsed() < Duration::from_millis(1200));
+    assert!(result.wall_time_ns >= 200_000_000 && begun.elapsed() < Duration::from_millis(200) + *AT_ONCE);
 }
 
 /// [OUT-6]
@@ -149,7 +149,7 @@ fn somebody_outside_of_the_tree_who_holds_the_pipe_does_not_hang_the_end() {
     connection.stop(0);
     connection.ended().expect("the end");
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(1300), "{took:?}");
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(300) + *AT_ONCE, "{took:?}");
     drop(leaked);
     job.audit();
 }

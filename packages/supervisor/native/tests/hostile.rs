@@ -77,7 +77,7 @@ fn a_launcher_fed_with_any_bytes_starts_only_what_it_was_asked_for_and_never_lea
         let Expected { jobs, certain, malformed } = expected(&stream);
         let dir = temp_dir();
         let (mut launcher, mut core) = spawn_launcher(&dir, None);
-        core.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        core.set_read_timeout(Some(*DEADLINE)).expect("timeout");
         read_frame(&mut core).expect("hello");
         // A launcher that has left takes no more.
         let _ = core.write_all(&stream);

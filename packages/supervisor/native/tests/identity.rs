@@ -160,5 +160,5 @@ fn what_is_left_of_a_job_whose_shim_and_guard_were_killed_ends_before_its_user_i
     assert!(lab.cgroups().iter().all(|path| !path.to_string_lossy().contains(&id)), "{:?}", lab.cgroups());
     assert_eq!(next.first_line(), "1990000010");
     let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
-    assert!(eventually(|| left().is_empty().then_some(())).is_some(), "within {DEADLINE:?}");
+    assert!(eventually(|| left().is_empty().then_some(())).is_some(), "within {:?}", *DEADLINE);
 }

@@ -33,7 +33,9 @@ fn on_every_ground(test: impl Fn(&mut Lab, Ground)) {
         let count = if harness::is_root() { 3 } else { 1 };
         for (mut lab, own_user) in labs.into_iter().take(count) {
             let ground = Ground { own_user, cgroup };
-            if cgroup && !lab.has("memory") || own_user && !lab.hello.host.as_ref().and_then(|host| host.own_uids.as_ref()).is_some_and(|own| own.done) {
+            if cgroup && lab.controller("memory").is_none()
+                || own_user && !lab.hello.host.as_ref().and_then(|host| host.own_uids.as_ref()).is_some_and(|own| own.done)
+            {
                 eprintln!("skipped on {ground:?}");
                 continue;
             }

@@ -95,7 +95,7 @@ fn a_malformed_or_oversized_frame_ends_the_launcher_with_a_message_and_no_job() 
     for bytes in [&[0xff, 0xff, 0xff, 0xff][..], &[3, 0, 0, 0, 0xff, 0xff, 0xff][..]] {
         let dir = temp_dir();
         let (mut launcher, mut core) = spawn_launcher(&dir, None);
-        core.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        core.set_read_timeout(Some(*DEADLINE)).expect("timeout");
         harness::read_frame(&mut core).expect("hello");
         core.write_all(bytes).expect("send");
         let status = wait_for("the launcher to leave", || launcher.try_wait().expect("wait"));

@@ -2,6 +2,8 @@
 
 mod harness;
 
+use std::path::PathBuf;
+
 use harness::{Job, Lab, wait_for};
 use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{Identity, Launch, ResourceLimits, identity::Who};
@@ -21,6 +23,12 @@ fn lab_with_job() -> Option<(Lab, Job)> {
     job.first_line();
     assert!(!lab.cgroups().is_empty());
     Some((lab, job))
+}
+
+/// Those of this job that are there now.
+fn cgroups_of(lab: &Lab, job: &Job) -> Vec<PathBuf> {
+    let id = job.dir.file_name().expect("a name").to_string_lossy().into_owned();
+    lab.cgroups().into_iter().filter(|path| path.to_string_lossy().contains(&id)).collect()
 }
 
 fn kill_shim_and_guard(job: &Job) {
@@ -63,7 +71,7 @@ fn the_cgroups_of_a_dead_shim_and_guard_are_removed_by_the_starts_of_other_jobs(
     wait_for("a start that finds them", || {
         let launch = limited(lab.job(&["true"]));
         lab.run(launch);
-        lab.cgroups().iter().all(|path| !path.to_string_lossy().contains(&id)).then_some(())
+        cgroups_of(&lab, &job).is_empty().then_some(())
     });
     wait_for("its processes to end", || (harness::with_text(&id).is_empty()).then_some(()));
     assert!(neighbour.try_connect().is_some(), "who lives is left alone");
@@ -85,14 +93,14 @@ fn a_guard_removes_the_cgroups_of_its_dead_shim() {
 fn the_last_job_of_a_launcher_that_was_killed_removes_what_the_launcher_made() {
     for kill_the_shim in [false, true] {
         let Some((mut lab, first)) = lab_with_job() else { return };
-        // One that has no cgroup is the last.
+        // The last is one without limits: of cgroups of version 1 it has none.
         let launch = lab.shell("echo ready; exec sleep 1000");
         let last = lab.launch(launch);
         last.first_line();
         kill_launcher(&mut lab);
         first.connect().stop(0);
         first.end();
-        wait_for("its cgroups to go", || lab.cgroups().is_empty().then_some(()));
+        wait_for("its cgroups to go", || cgroups_of(&lab, &first).is_empty().then_some(()));
         if kill_the_shim {
             signal::send(last.shim, libc::SIGKILL).expect("kill");
         } else {

@@ -40,7 +40,7 @@ impl Job {
             connected => Some(connected),
         })
         .ok()?;
-        stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        stream.set_read_timeout(Some(*DEADLINE)).expect("timeout");
         let event = ShimEvent::decode(read_frame(&mut stream)?.as_slice()).expect("an event");
         let Some(shim_event::Event::Hello(hello)) = event.event else { panic!("the shim must speak first, with a hello") };
         Some(Connection { stream, hello, sequence: 0 })

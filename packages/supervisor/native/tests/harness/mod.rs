@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, missing_docs)]
 
+mod deadlines;
 mod disk;
 mod enclosed;
 mod freezer;
@@ -24,15 +25,13 @@ use prost::Message;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, LauncherRequest, LauncherResponse, OutputAction, launcher_request, launcher_response};
 
+pub use deadlines::{AT_ONCE, DEADLINE};
 pub use disk::SmallDisk;
 pub use enclosed::{assert_nothing_left, enclosed, enclosed_fixture, finish, run_enclosed, start_failed, with_bind};
 pub use freezer::freeze;
 pub use job::{Connection, Job, parse_output};
 pub use processes::{alive, descendants_of, parent, with_text};
-pub use stop::{AT_ONCE, of_jobs, ready, stop_now};
-
-/// Long enough for a loaded machine, short enough for a person to wait: what has not happened by then never will.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub use stop::{of_jobs, ready, stop_now};
 
 static LABS: AtomicU64 = AtomicU64::new(0);
 
@@ -96,7 +95,7 @@ impl Lab {
 
     fn greeted(dir: PathBuf, spawn: impl FnOnce(&Path) -> (Child, UnixStream)) -> Self {
         let (launcher, mut core) = spawn(&dir);
-        core.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        core.set_read_timeout(Some(*DEADLINE)).expect("timeout");
         let hello = read_frame(&mut core).and_then(|bytes| LauncherResponse::decode(bytes.as_slice()).ok());
         let Some(launcher_response::Response::Hello(hello)) = hello.and_then(|response| response.response) else {
             panic!("the launcher must speak first, with a hello");
@@ -286,7 +285,7 @@ pub fn read_frame(from: &mut impl Read) -> Option<Vec<u8>> {
 
 /// Looks until there is something, at most until the deadline.
 pub fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + DEADLINE;
+    let end = Instant::now() + *DEADLINE;
     loop {
         if let Some(found) = look() {
             return Some(found);

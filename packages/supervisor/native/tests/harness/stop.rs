@@ -1,13 +1,10 @@
 //! Stops a job and looks whether anything of it is left.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use worker_supervisor::wire::v1::{EndCause, Launch, Result as JobResult};
 
-use super::{Job, Lab, with_text};
-
-// A stop without grace is answered within a second, on a machine that has other things to do as well.
-pub const AT_ONCE: Duration = Duration::from_secs(1);
+use super::{AT_ONCE, Job, Lab, with_text};
 
 /// Stops without grace; the end is told in time and nothing of the job is left when it is.
 pub fn stop_now(lab: &Lab, job: &Job) -> JobResult {
@@ -18,7 +15,7 @@ pub fn stop_now(lab: &Lab, job: &Job) -> JobResult {
     let took = begun.elapsed();
     let left = of_jobs(lab);
     assert!(left.is_empty(), "left at the end: {left:?}");
-    assert!(took < AT_ONCE, "took {took:?}");
+    assert!(took < *AT_ONCE, "took {took:?}");
     assert_eq!(result.cause(), EndCause::StopRequested);
     assert_eq!(result.requested_by, "somebody");
     job.audit()
