@@ -6,20 +6,19 @@
 mod deadlines;
 mod disk;
 mod enclosed;
+mod eventually;
 mod freezer;
 mod job;
 mod processes;
+mod spawn;
 mod stop;
 
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use prost::Message;
 use worker_supervisor::wire::encode;
@@ -28,10 +27,14 @@ use worker_supervisor::wire::v1::{Launch, LaunchRefused, LauncherHello, Launcher
 pub use deadlines::{AT_ONCE, DEADLINE};
 pub use disk::SmallDisk;
 pub use enclosed::{assert_nothing_left, enclosed, enclosed_fixture, finish, run_enclosed, start_failed, with_bind};
+pub use eventually::{eventually, wait_for};
 pub use freezer::freeze;
 pub use job::{Connection, Job, parse_output};
 pub use processes::{alive, descendants_of, parent, with_text};
+pub use spawn::{fixture, spawn_launcher};
 pub use stop::{of_jobs, ready, stop_now};
+
+use spawn::spawn_launcher_with;
 
 static LABS: AtomicU64 = AtomicU64::new(0);
 
@@ -252,62 +255,10 @@ pub fn names(dir: &Path) -> Vec<String> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-pub fn spawn_launcher(dir: &Path, uid: Option<u32>) -> (Child, UnixStream) {
-    spawn_launcher_with(&[], dir, uid, &[])
-}
-
-fn spawn_launcher_with(within: &[&str], dir: &Path, uid: Option<u32>, flags: &[&str]) -> (Child, UnixStream) {
-    let (core, theirs) = UnixStream::pair().expect("socketpair");
-    // A shell moves the socket to descriptor 3, which the standard library cannot.
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec 3<&0 </dev/null; exec \"$@\"", "sh"]).args(within);
-    command
-        .arg(built("worker-supervisor"))
-        .args(["launcher", "--state-dir"])
-        .arg(dir)
-        .args(flags)
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    if let Some(uid) = uid {
-        command.uid(uid).gid(uid);
-    }
-    (command.spawn().expect("spawn"), core)
-}
-
 pub fn read_frame(from: &mut impl Read) -> Option<Vec<u8>> {
     let mut prefix = [0; 4];
     from.read_exact(&mut prefix).ok()?;
     let mut bytes = vec![0; u32::from_le_bytes(prefix) as usize];
     from.read_exact(&mut bytes).ok()?;
     Some(bytes)
-}
-
-/// Looks until there is something, at most until the deadline.
-pub fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + *DEADLINE;
-    loop {
-        if let Some(found) = look() {
-            return Some(found);
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    eventually(look).unwrap_or_else(|| panic!("waited in vain for {what}"))
-}
-
-/// A program of `examples/`, which cargo builds beside the tests.
-pub fn fixture(name: &str) -> String {
-    built("examples").join(name).to_str().expect("UTF-8").to_owned()
-}
-
-/// What cargo built in the same profile as this test.
-fn built(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("own path");
-    own.parent().and_then(Path::parent).expect("target").join(name)
 }
