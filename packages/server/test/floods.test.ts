@@ -2,23 +2,14 @@ import { once } from 'node:events';
 import { ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema, RetryInfoSchema } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { allOf } from './bed/all.ts';
 import { Bed } from './bed/bed.ts';
 import { emptySettings, frame, goawayCodeIn, preface, requestHeaders } from './bed/frames.ts';
-import { closed, infoPath, serves, session, socket, statusOf, unharmed } from './bed/raw.ts';
+import { closed, infoPath, serves, session, socket, statusOf } from './bed/raw.ts';
+import { openUnharmedBed } from './bed/unharmed-bed.ts';
 
-let bed: Bed;
-
-beforeAll(async () => {
-  bed = await Bed.open({ limits: { idleMs: 2_000, requestBodyMs: 500 } });
-});
-
-afterAll(async () => {
-  await bed[Symbol.asyncDispose]();
-});
-
-afterEach(() => unharmed(bed));
+const bed = await openUnharmedBed();
 
 describe('floods', () => {
   it('a client that opens and leaves followers one after another keeps its connection [NET-4]', async () => {

@@ -1,22 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { eventually } from '@worker/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Bed } from './bed/bed.ts';
 import { emptySettings, frame, preface, requestHeaders } from './bed/frames.ts';
-import { closed, infoPath, socket, unharmed } from './bed/raw.ts';
+import { closed, infoPath, socket } from './bed/raw.ts';
+import { openUnharmedBed } from './bed/unharmed-bed.ts';
 
-let bed: Bed;
-
-beforeAll(async () => {
-  bed = await Bed.open({ limits: { idleMs: 2_000, requestBodyMs: 500 } });
-});
-
-afterAll(async () => {
-  await bed[Symbol.asyncDispose]();
-});
-
-afterEach(() => unharmed(bed));
+const bed = await openUnharmedBed();
 
 describe('raw bytes', () => {
   it.each([

@@ -4,21 +4,11 @@ import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SubmitJobRequestSchema } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Bed } from './bed/bed.ts';
-import { infoPath, session, socket, statusOf, unharmed } from './bed/raw.ts';
+import { describe, expect, it } from 'vitest';
+import { infoPath, session, socket, statusOf } from './bed/raw.ts';
+import { openUnharmedBed } from './bed/unharmed-bed.ts';
 
-let bed: Bed;
-
-beforeAll(async () => {
-  bed = await Bed.open({ limits: { idleMs: 2_000, requestBodyMs: 500 } });
-});
-
-afterAll(async () => {
-  await bed[Symbol.asyncDispose]();
-});
-
-afterEach(() => unharmed(bed));
+const bed = await openUnharmedBed();
 
 describe('a malformed authority', () => {
   it.each(['[', 'a:99999', 'a b', 'a/b', '', ':', '[::1', 'user@host', 'a:', '\u00e9', 'a'.repeat(300)])(

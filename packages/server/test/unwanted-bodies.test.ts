@@ -1,22 +1,13 @@
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { within } from '@worker/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Bed } from './bed/bed.ts';
-import { closed, session, socket, statusOf, unharmed } from './bed/raw.ts';
+import { closed, session, socket, statusOf } from './bed/raw.ts';
+import { openUnharmedBed } from './bed/unharmed-bed.ts';
 
 const twentyMiB = 20 * 1024 * 1024;
-let bed: Bed;
-
-beforeAll(async () => {
-  bed = await Bed.open({ limits: { idleMs: 2_000, requestBodyMs: 500 } });
-});
-
-afterAll(async () => {
-  await bed[Symbol.asyncDispose]();
-});
-
-afterEach(() => unharmed(bed));
+const bed = await openUnharmedBed();
 
 describe('20 MiB that nobody asked for', () => {
   it.each([
