@@ -76,6 +76,8 @@ impl Shim {
         }
         if open(self.dir.as_fd(), self.listener.as_fd()).is_err() {
             self.door = Door::Shut(now + RETRY);
+            // An exec may hang for as long: the launcher must not count this start as under way till then.
+            self.clients.iter_mut().for_each(Client::release);
             return;
         }
         self.door = Door::Open;

@@ -64,14 +64,19 @@ impl Client {
         self.outbox.pending() > 0 && !self.held
     }
 
+    /// Sends what was held.
+    pub fn release(&mut self) {
+        self.held = false;
+        self.flush();
+    }
+
     pub fn tell(&mut self, sequence: u64, event: shim_event::Event) {
         let event = ShimEvent { sequence, event: Some(event) };
         match self.relayed {
             Some(launch) => self.outbox.push(&LauncherResponse { sequence: launch, response: Some(launcher_response::Response::Relayed(event)) }),
             None => self.outbox.push(&event),
         }
-        self.held = false;
-        self.flush();
+        self.release();
     }
 
     fn flush(&mut self) {
