@@ -106,7 +106,9 @@ export class Vm implements AsyncDisposable {
     const { machine } = this.#on();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not within ${deadlineMs} ms: ${what}\n${machine.lastWords()}`)), deadlineMs);
+      timer = setTimeout(() => {
+        void machine.interrogate().then((words) => reject(new Error(`not within ${deadlineMs} ms: ${what}\n${words}`)));
+      }, deadlineMs);
     });
     const died = machine.died.then((words) => {
       throw new Error(`the machine died before this: ${what}\n${words}`);

@@ -31,8 +31,9 @@ for (const user of ['root', 'user'] as const) {
         beforeAll(
           async () => {
             cgroups = await cgroupsOfJobs(vm);
+            // Over the console too: if the guest hangs, that says how far it came.
             const { stdout } = await vm.run(
-              `WORKER_TEST_SLOWNESS=${SLOWNESS} timeout -k 5 ${SUITE_SECONDS} /opt/native/deps/${suite} --test-threads=2 --show-output 2>&1`,
+              `WORKER_TEST_SLOWNESS=${SLOWNESS} timeout -k 5 ${SUITE_SECONDS} /opt/native/deps/${suite} --test-threads=2 --show-output 2>&1 | tee /dev/ttyS0`,
               { as: user, deadlineMs: (SUITE_SECONDS + 30) * 1000 },
             );
             log = stdout.toString();
