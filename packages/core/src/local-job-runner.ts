@@ -206,7 +206,7 @@ export class LocalJobRunner implements JobRunner {
     // An earlier launcher may be starting it at this moment, so that no cancellation here could be sure.
     job.ordered = true;
     this.#live.set(job.id, job);
-    // Looked at before anybody is asked: a directory appears with its listening socket, so that a refusal after this look proves the death of a shim, not its coming.
+    // Looked at before anybody is asked: a directory appears locked by its shim and guard, so that a lock found free after this look proves their death, not their coming.
     if (this.#watcher.wasStarted(job)) {
       job.awaited = true;
       await new Promise<void>((onSettled) => void this.#watcher.watch(job, { onSettled: () => onSettled() }));

@@ -142,6 +142,31 @@ describe.runIf(hasStrace)('on a disk that fails (needs strace)', () => {
     await expectWell(bed);
   });
 
+  test('a start whose shim was killed is tried again only once its guard has cleaned up [SUB-2] [RUN-6]', async () => {
+    await using bed = await TestBed.open();
+    const ofRole = (role: string) => processesOf(bed.stateDir).filter(({ commandLine }) => commandLine.includes(`supervisor ${role}`));
+    // The shim before it publishes, and the guard before it looks after its shim: both are held for a while.
+    await using held = await FailingCalls.of(launcherOf(bed), 'renameat2,waitid,wait4', 'delay_enter=400000');
+    expect(held).toBeDefined();
+    const submitted = bed.run('echo ran; exit 3');
+    const shim = await eventually(() => ofRole('shim').at(0), { what: 'a shim is born' });
+    const [guard] = ofRole('guard');
+    process.kill(shim.pid, 'SIGKILL');
+    const beside: number[] = [];
+    await eventually(
+      () => {
+        const guards = ofRole('guard').map(({ pid }) => pid);
+        const isDone = !guards.includes(guard?.pid ?? 0);
+        if (!isDone) beside.push(...guards.filter((pid) => pid !== guard?.pid));
+        return isDone;
+      },
+      { what: 'the guard is done' },
+    );
+    expect(beside).toEqual([]);
+    expect(expectTyped(await bed.ended(await submitted), /^$/)).toBe('ran');
+    expect((await follow(bed.owner, await submitted, { noFollow: true })).text()).toBe('ran\n');
+  });
+
   test('output that a disk refuses for a while becomes gaps of exact length [OUT-7]', async () => {
     await using bed = await TestBed.open();
     const gate = bed.gate();

@@ -12,7 +12,8 @@ export interface Launcher {
    */
   launch(order: LaunchOrder): Promise<LaunchAnswer>;
   /**
-   * Whether the shim or the guard of a job lives. Once neither does, what the job's directory holds is final. Rejects with `closed`.
+   * Whether the shim or the guard of a job lives. Once neither does, what the job's directory holds is final. True as well when it cannot be told within a second: to be asked again.
+   * Rejects with `closed`.
    */
   isWatched(jobId: string): Promise<boolean>;
   /** Lets go of the launcher; what it started runs on. Bounded, idempotent. */

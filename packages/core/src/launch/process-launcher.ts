@@ -18,6 +18,8 @@ const HELLO_MS = 10_000;
 /** A launcher that leaves by itself does so at once; one that is still starting a job is not waited for longer. */
 const LEAVE_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
+/** A launcher that has not said by then whether a job is watched may hang: the job itself may tell meanwhile. */
+const LOOK_MS = 1000;
 
 /** Something asked of the launcher and not answered yet: asked again of the next one when this one dies. */
 interface Asked<T> {
@@ -99,8 +101,16 @@ export class ProcessLauncher implements Launcher {
     if (this.#closing !== undefined) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       this.#sequence += 1n;
-      const frame = encodeLook(this.#sequence, jobId);
-      this.#looks.set(this.#sequence, { frame, resolve, reject });
+      const sequence = this.#sequence;
+      const frame = encodeLook(sequence, jobId);
+      const late = setTimeout(() => this.#looks.delete(sequence) && resolve(true), LOOK_MS);
+      const settle =
+        <T>(by: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(late);
+          by(value);
+        };
+      this.#looks.set(sequence, { frame, resolve: settle(resolve), reject: settle(reject) });
       this.#write(frame);
     });
   }
@@ -153,7 +163,7 @@ export class ProcessLauncher implements Launcher {
     const decoder = new FrameDecoder();
     socket.on('data', (piece: Buffer) => {
       try {
-        for (const frame of decoder.push(piece)) this.#receive(frame);
+        for (const frame of decoder.push(piece)) this.#receive(child, frame);
       } catch (error) {
         this.#options.log({ level: 'error', message: 'the launcher sent what is no message; it is replaced', error });
         child.kill('SIGKILL');
@@ -169,17 +179,19 @@ export class ProcessLauncher implements Launcher {
     return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids];
   }
 
-  #receive(frame: Uint8Array): void {
+  #receive(child: ChildProcess, frame: Uint8Array): void {
     const { sequence, response } = fromBinary(LauncherResponseSchema, frame);
     switch (response.case) {
       case 'hello':
-        this.#greeted(response.value);
+        this.#greeted(child, response.value);
         break;
       case 'launched':
         this.#answered<LaunchAnswer>(this.#orders, sequence, () => ({ kind: 'launched', relay: this.#relay(sequence) }));
         break;
       case 'refused':
         this.#answered(this.#orders, sequence, () => refusalOf(response.value));
+        // What cannot be told counts as a yes.
+        this.#answered(this.#looks, sequence, () => true);
         break;
       case 'looked':
         this.#answered(this.#looks, sequence, () => response.value.watched);
@@ -195,14 +207,18 @@ export class ProcessLauncher implements Launcher {
     }
   }
 
-  #greeted({ protocolVersion, host }: LauncherHello): void {
+  #greeted(child: ChildProcess, { protocolVersion, host }: LauncherHello): void {
     this.#isGreeted = true;
     this.#abilities = hostAbilities(host);
-    if (protocolVersion === PROTOCOL_VERSION) this.#hello.resolve(undefined);
-    else
-      this.#hello.reject(
-        new CoreError('unavailable', `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`),
-      );
+    if (protocolVersion === PROTOCOL_VERSION) {
+      this.#hello.resolve(undefined);
+      return;
+    }
+    const message = `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`;
+    this.#hello.reject(new CoreError('unavailable', message));
+    // The binary was replaced under us. What this one would answer might mean something else.
+    this.#options.log({ level: 'error', message });
+    child.kill('SIGKILL');
   }
 
   #answered<T>(asked: Map<bigint, Asked<T>>, sequence: bigint, answer: () => T): void {

@@ -13,6 +13,7 @@ export class Relay implements ShimWire {
   readonly #options: Options;
   readonly #early: ShimEvent[] = [];
   #end: ConnectionEnd | undefined;
+  #isSpoilt = false;
   #onEvent: ((event: ShimEvent) => void) | undefined;
   #onEnd: ((end: ConnectionEnd) => void) | undefined;
 
@@ -23,8 +24,9 @@ export class Relay implements ShimWire {
   open(onEvent: (event: ShimEvent) => void, onEnd: (end: ConnectionEnd) => void): void {
     // Those who open it are not ready for events yet.
     queueMicrotask(() => {
-      for (const event of this.#early) onEvent(event);
       this.#onEvent = onEvent;
+      // What the launcher ended before is still whole.
+      for (const event of this.#early) if (!this.#isSpoilt) this.#take(event);
       this.#onEnd = onEnd;
       if (this.#end !== undefined) onEnd(this.#end);
     });
@@ -43,7 +45,19 @@ export class Relay implements ShimWire {
     if (this.#end !== undefined) return;
     if (event.event.case === 'listening') this.end({ kind: 'moved' });
     else if (this.#onEvent === undefined) this.#early.push(event);
-    else this.#onEvent(event);
+    else this.#take(event);
+  }
+
+  /** One shim that says what it must not is no reason to give up the launcher, and with it all others. */
+  #take(event: ShimEvent): void {
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      this.#isSpoilt = true;
+      const end = { kind: 'cut', error: error instanceof Error ? error : new Error(String(error)) } as const;
+      if (this.#end === undefined) this.end(end);
+      else this.#end = end;
+    }
   }
 
   /** From the launcher: nothing comes any more. */

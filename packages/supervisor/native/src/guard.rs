@@ -45,7 +45,8 @@ pub fn run(order: Order<'_>) -> ! {
     };
     let (jobs, starting) = (order.state.jobs.as_raw_fd(), order.state.starting.as_raw_fd());
     // The handles of what is closed here are forgotten: this function never returns.
-    let mut keep = vec![building.dir.as_raw_fd(), listener.as_raw_fd(), jobs, starting];
+    // The report too: its end tells the launcher that nobody is left who could still touch what another attempt makes.
+    let mut keep = vec![building.dir.as_raw_fd(), listener.as_raw_fd(), order.report.as_raw_fd(), jobs, starting];
     keep.extend(order.descriptors());
     let _ = fd::close_all_but(&mut keep);
     if !watch(shim) {
@@ -57,8 +58,8 @@ pub fn run(order: Order<'_>) -> ! {
         if let Some(lease) = order.job.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }
-        remove_leftovers(&order);
-        if order.prepared().is_some() {
+        shim::remove_unfinished(building.dir.as_fd());
+        if order.prepared().is_some() && is_published(&order, &building) {
             workspace::remove(order.state.work.as_fd(), &order.job.launch.job_id);
         }
     }
@@ -107,14 +108,10 @@ fn watch(shim: Pid) -> bool {
     }
 }
 
-/// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same. A result that was not whole is none.
-fn remove_leftovers(order: &Order<'_>) {
-    let Ok(name) = CString::new(order.job.launch.job_id.as_str()) else { return };
-    if let Ok(job) = dir::open_dir_at(order.state.jobs.as_fd(), &name) {
-        for leftover in [shim::UNFINISHED_RESULT, shim::UNFINISHED_SOCKET, shim::SOCKET] {
-            let _ = dir::unlink_at(job.as_fd(), leftover, false);
-        }
-    }
+/// Whether the job's directory is the one that was built here: another launcher may have started the job meanwhile, and what is known by the job's id alone is then its own.
+fn is_published(order: &Order<'_>, building: &Building) -> bool {
+    let Ok(name) = CString::new(order.job.launch.job_id.as_str()) else { return false };
+    dir::open_dir_at(order.state.jobs.as_fd(), &name).and_then(|published| dir::is_same(published.as_fd(), building.dir.as_fd())).unwrap_or(false)
 }
 
 fn end_all(strike: impl Fn()) {

@@ -113,7 +113,12 @@ impl Launcher {
             polled.clear();
             let listening = !self.core_left && self.starts.len() < MAX_STARTS;
             let writing = self.outbox.pending() > 0;
-            let core_place = (listening || writing).then(|| polled.add(self.core.as_fd(), writing));
+            // Requests that cannot be taken now must not wake it.
+            let core_place = match (listening, writing) {
+                (true, writing) => Some(polled.add(self.core.as_fd(), writing)),
+                (false, true) => Some(polled.add_writer(self.core.as_fd())),
+                (false, false) => None,
+            };
             let first_start = polled.next_place();
             for start in &self.starts {
                 polled.add(start.report(), false);

@@ -129,7 +129,7 @@ impl Start {
         }
     }
 
-    /// Guard or shim was killed before it could report, and nobody is left who could still start the job: the shim held the socket to its end. When the directory exists all
+    /// Guard or shim was killed before it could report, and nobody is left who could still start the job, or clean up after it: both held the socket to their end. When the directory exists all
     /// the same, the job counts as started; else nothing was, and it is tried again.
     fn died(self, state: &StateDir, means: &Means) -> Result<Self, Box<LauncherResponse>> {
         let name = CString::new(self.job.launch.job_id.as_str()).unwrap_or_default();

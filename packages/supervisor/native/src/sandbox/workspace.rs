@@ -14,7 +14,7 @@ use crate::sys::{dir, errno, tree, user};
 pub fn make(work: BorrowedFd<'_>, job_id: &str, outer: Option<&Identity>) -> io::Result<()> {
     let name = CString::new(job_id)?;
     match dir::mkdir_at(work, &name) {
-        // Of a start that was killed before it published anything.
+        // Of a start that was killed, and whose workspace could not be removed.
         Err(error) if errno(&error) == libc::EEXIST => {
             remove(work, job_id);
             dir::mkdir_at(work, &name)?;

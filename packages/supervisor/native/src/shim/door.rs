@@ -67,6 +67,13 @@ pub fn open(job: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> io::Result<()> {
     dir::rename_at(job, UNFINISHED_SOCKET, job, SOCKET)
 }
 
+/// From here on nobody listens: whoever comes is to find that at once. Where this fails a socket stays that refuses, which says the same. A result that was not whole is none.
+pub fn remove_unfinished(job: BorrowedFd<'_>) {
+    for leftover in [super::UNFINISHED_RESULT, UNFINISHED_SOCKET, SOCKET] {
+        let _ = dir::unlink_at(job, leftover, false);
+    }
+}
+
 impl Shim {
     /// Opens it when it is time, and takes leave of the launcher.
     pub(super) fn mind_door(&mut self) {

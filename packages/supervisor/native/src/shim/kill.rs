@@ -65,9 +65,12 @@ impl Shim {
             self.kill();
             return;
         }
-        // A job that is stopped cannot mind the signal before it goes on.
-        let _ = self.signal(stop.signal);
-        let _ = self.signal(libc::SIGCONT);
+        // One whose answer was lost is asked for again, and the program is to hear it once.
+        if self.stop_signal.replace(stop.signal) != Some(stop.signal) {
+            // A job that is stopped cannot mind the signal before it goes on.
+            let _ = self.signal(stop.signal);
+            let _ = self.signal(libc::SIGCONT);
+        }
         // Centuries are as good as for ever, and can be added to the clock.
         let grace = Duration::from_millis(stop.grace_ms.min(u64::from(u32::MAX) * 1000));
         let end = Instant::now() + grace;

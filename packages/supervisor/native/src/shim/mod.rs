@@ -17,7 +17,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
-pub use door::{SOCKET, UNFINISHED_SOCKET};
+pub use door::{SOCKET, UNFINISHED_SOCKET, remove_unfinished};
 pub use finish::result_file;
 pub use publish::{Building, build, building_name, group_name};
 pub use start::candidates;
@@ -102,6 +102,8 @@ struct Shim {
     cause: EndCause,
     requested_by: String,
     grace_ends: Option<Instant>,
+    /// The last signal of a stop.
+    stop_signal: Option<i32>,
     stop_asked: bool,
     sweep: Sweep,
 
@@ -181,6 +183,7 @@ pub fn run(order: Order<'_>, building: Building, listener: OwnedFd) -> ! {
         cause: EndCause::Unspecified,
         requested_by: String::new(),
         grace_ends: None,
+        stop_signal: None,
         stop_asked: false,
         sweep: Sweep::new(),
         pipes,

@@ -30,7 +30,7 @@ fn numbered(job_id: &str, maker: Pid) -> CString {
 pub struct Building {
     /// Its name in `starting/`.
     pub name: CString,
-    /// The directory, locked. Guard and shim share the open file, and nobody else: once neither lives the lock is gone, and what the directory holds is final.
+    /// The directory, locked. Guard and shim share the open file, and nobody else keeps it, a program before its exec apart: once none lives the lock is gone, and what the directory holds is final.
     pub dir: OwnedFd,
 }
 

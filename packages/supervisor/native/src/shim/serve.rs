@@ -46,7 +46,9 @@ impl Client {
 
     /// The launcher, which is told that the job's directory stands.
     pub fn relayed(socket: OwnedFd, sequence: u64) -> Self {
-        let mut client = Self { relayed: Some(sequence), held: true, ..Self::new(socket, 0) };
+        let mut client = Self::new(socket, 0);
+        client.relayed = Some(sequence);
+        client.held = true;
         let launched = launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() });
         client.outbox.push(&LauncherResponse { sequence, response: Some(launched) });
         client
@@ -100,6 +102,16 @@ impl Client {
         let request = ShimRequest::decode(frame?).ok();
         self.gone |= request.is_none();
         request
+    }
+}
+
+impl Drop for Client {
+    /// The guard holds the launcher's wire too, and to its end: without a word the launcher would go on to wait for more.
+    fn drop(&mut self) {
+        if self.is_relayed() {
+            // A peer that is gone needs no end.
+            let _ = socket::end_writing(self.socket.as_fd());
+        }
     }
 }
 

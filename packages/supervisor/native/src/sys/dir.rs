@@ -1,8 +1,10 @@
 //! Directories and files by handle, so that no path is ever resolved twice and no symbolic link is followed.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 use super::{check, check_len};
 
@@ -33,6 +35,15 @@ pub fn open_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32, mode: u32) -> io::R
     let fd = check(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode) })?;
     // SAFETY: the descriptor was just made and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether both handles are of the same file.
+///
+/// # Errors
+/// As fstat(2).
+pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
+    let identity = |handle: BorrowedFd<'_>| File::from(handle.try_clone_to_owned()?).metadata().map(|found| (found.dev(), found.ino()));
+    Ok(identity(one)? == identity(other)?)
 }
 
 /// Removes a name; `directory` for an empty directory.

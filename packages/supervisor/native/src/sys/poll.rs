@@ -29,6 +29,12 @@ impl PollSet {
         self.entries.len() - 1
     }
 
+    /// Adds a descriptor of which only is waited that it takes more, or that its peer is gone. Returns its place.
+    pub fn add_writer(&mut self, fd: BorrowedFd<'_>) -> usize {
+        self.entries.push(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 });
+        self.entries.len() - 1
+    }
+
     /// Adds a file of the kernel that tells of its changes, and of nothing else: each can be read at any time. Returns its place.
     pub fn add_changes(&mut self, fd: BorrowedFd<'_>) -> usize {
         self.entries.push(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLPRI, revents: 0 });

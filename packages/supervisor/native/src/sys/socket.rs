@@ -39,11 +39,37 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
-/// Gives a socket a name in the working directory: `sun_path` holds 107 bytes, too few for the paths that people have.
+/// Gives a socket a name in the working directory.
 ///
 /// # Errors
 /// As bind(2).
 pub fn bind_here(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    let (address, length) = address_here(name)?;
+    // SAFETY: the address is valid for the length, which is below its size.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
+}
+
+/// Connects to the socket of this name in the working directory.
+///
+/// # Errors
+/// As connect(2); `EAGAIN` when too many wait to be accepted.
+pub fn connect_here(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    let (address, length) = address_here(name)?;
+    // SAFETY: the address is valid for the length, which is below its size.
+    check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
+}
+
+/// Sends nothing more, whoever else holds the socket: the peer reads what was sent, then the end.
+///
+/// # Errors
+/// As shutdown(2).
+pub fn end_writing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_WR) }).map(drop)
+}
+
+/// `sun_path` holds 107 bytes, too few for the paths that people have: names are relative.
+fn address_here(name: &CStr) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     let name = name.to_bytes();
     let mut address = libc::sockaddr_un { sun_family: FAMILY, sun_path: [0; 108] };
     if name.len() >= address.sun_path.len() {
@@ -52,9 +78,7 @@ pub fn bind_here(socket: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     for (to, from) in address.sun_path.iter_mut().zip(name) {
         *to = from.cast_signed();
     }
-    let length = socklen(offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1);
-    // SAFETY: the address is valid for the length, which is below its size.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
+    Ok((address, socklen(offset_of!(libc::sockaddr_un, sun_path) + name.len() + 1)))
 }
 
 /// Makes connections possible; so many wait to be accepted.
