@@ -1,6 +1,6 @@
 //! User ids that are lent to jobs, each to one at a time on the whole host.
 //!
-//! One file for all servers of the host, in which the byte at a user id's number stands for that id. It is locked while the id is lent: guard and shim inherit the lock, and
+//! One file for all servers of the host, in which the byte at a user id's number stands for that id. It is locked while the id is lent: guard and shim share the lock, and
 //! the kernel lets go of it when both are gone. It is 1 from then on until it was seen that nothing of the job is left, so that the next to borrow it knows what to end first.
 
 use std::io;
@@ -54,8 +54,15 @@ impl Leases {
     pub fn new(range: Range, state_dir: &std::path::Path) -> Self {
         let host = PathBuf::from(HOST_FILE);
         let path = if open(&host).is_ok() { host } else { state_dir.join("job-uids") };
-        let spread = process::own_pid().cast_unsigned().wrapping_mul(2_654_435_761) % (range.last - range.first + 1);
-        Self { path, range, next: range.first + spread }
+        let mut leases = Self { path, range, next: range.first };
+        leases.spread();
+        leases
+    }
+
+    /// Begins to look where no other process of ours does: those that find each other's locks lose time.
+    pub fn spread(&mut self) {
+        let spread = process::own_pid().cast_unsigned().wrapping_mul(2_654_435_761) % (self.range.last - self.range.first + 1);
+        self.next = self.range.first + spread;
     }
 
     /// The first of the range, to be tried.
@@ -68,7 +75,7 @@ impl Leases {
     ///
     /// # Errors
     /// `EAGAIN` when all are lent, else of the call that failed.
-    pub fn take(&mut self) -> io::Result<(Identity, Lease, bool)> {
+    pub fn take(&mut self) -> io::Result<(Lease, bool)> {
         let file = open(&self.path)?;
         for _ in self.range.first..=self.range.last {
             let uid = self.next;
@@ -82,7 +89,7 @@ impl Leases {
                 end_all_of(uid)?;
             }
             lease.mark(1)?;
-            return Ok((alone(uid), lease, used));
+            return Ok((lease, used));
         }
         Err(io::Error::from_raw_os_error(libc::EAGAIN))
     }
@@ -114,6 +121,12 @@ fn end_all_of(uid: u32) -> io::Result<()> {
 }
 
 impl Lease {
+    /// One that this descriptor holds.
+    #[must_use]
+    pub fn held_by(file: OwnedFd, uid: u32) -> Self {
+        Self { file, uid }
+    }
+
     /// The lent id.
     #[must_use]
     pub fn uid(&self) -> u32 {

@@ -1,4 +1,4 @@
-//! Whom a job runs as: resolved by the launcher, known to guard and shim, assumed by the program.
+//! Whom a job runs as: resolved by the shim, known to its guard, assumed by the program.
 
 mod assume;
 mod lease;
@@ -23,4 +23,12 @@ pub struct Claim {
     pub identity: Identity,
     /// Held where the user is the job's own.
     pub lease: Option<Lease>,
+}
+
+impl Claim {
+    /// Of a job that runs as the user id that is lent to it.
+    #[must_use]
+    pub fn of_lease(lease: Lease) -> Self {
+        Self { identity: Identity { uid: lease.uid(), gid: lease.uid(), groups: Vec::new() }, lease: Some(lease) }
+    }
 }

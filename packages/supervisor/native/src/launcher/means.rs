@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::StateDir;
 use super::enclosing::Enclosing;
@@ -29,6 +30,8 @@ pub struct Wishes {
     pub cgroup: CgroupWish,
     /// User ids that jobs may have of their own.
     pub job_uids: Range,
+    /// How long a shim speaks over the launcher's wire before it opens a socket.
+    pub relayed: Duration,
 }
 
 /// The launcher's means.
@@ -37,6 +40,8 @@ pub struct Means {
     pub cgroups: Cgroups,
     /// What the kernel is told of each program, for when the host is out of memory.
     pub dying_score: String,
+    /// As wished.
+    pub relayed: Duration,
     nproc_by_namespace: bool,
     leases: Leases,
     leftovers: Leftovers,
@@ -60,6 +65,7 @@ impl Means {
         Self {
             cgroups,
             dying_score: limits::dying_score(),
+            relayed: wishes.relayed,
             nproc_by_namespace: limits::counts_processes_by_namespace(),
             leases,
             leftovers: Leftovers::default(),
@@ -85,22 +91,29 @@ impl Means {
     ///
     /// # Errors
     /// The refusal: one cannot be, and the best is not enough.
-    pub fn plan(&self, launch: &Launch, claim: Option<&Claim>) -> Result<Plan, Box<LaunchRefused>> {
+    pub fn plan(&self, launch: &Launch) -> Result<Plan, Box<LaunchRefused>> {
         let none = ResourceLimits::default();
         let sandboxed = launch.sandbox.is_some();
-        let alone = claim.is_some_and(|claim| claim.lease.is_some()) || (sandboxed && self.nproc_by_namespace);
+        let has_own_user = launch.identity.as_ref().is_some_and(|identity| matches!(identity.who, Some(Who::Own(_))));
+        let alone = has_own_user || (sandboxed && self.nproc_by_namespace);
         // The init of a sandbox runs as the same user.
         let counted_alone = alone.then_some(u64::from(sandboxed));
         Plan::make(launch.limits.as_ref().unwrap_or(&none), &self.cgroups, counted_alone)
             .map_err(|refused| Box::new(cannot("limits", refused.errno, format!("{} cannot be enforced on this host", refused.field))))
     }
 
-    /// Makes ready what a job with this plan will use.
-    pub fn make_ready(&mut self, plan: &Plan) {
-        if !plan.uses.is_empty() {
-            self.leftovers.remove_some(&self.cgroups, is_maker);
-            self.cgroups.restore(&plan.uses);
+    /// Makes ready what a job with this plan will use. True when something had to be made anew, which processes forked before do not have.
+    pub fn make_ready(&mut self, plan: &Plan) -> bool {
+        if plan.uses.is_empty() {
+            return false;
         }
+        self.leftovers.remove_some(&self.cgroups, is_maker);
+        self.cgroups.restore(&plan.uses)
+    }
+
+    /// In a process that will lend user ids beside others: each begins to look elsewhere.
+    pub fn spread_leases(&mut self) {
+        self.leases.spread();
     }
 
     /// Removes what jobs left of which neither shim nor guard lives.
@@ -123,12 +136,11 @@ impl Means {
                 Err(Box::new(cannot("identity", self.own_uids.errno, format!("no user ids of their own for jobs: {} fails", self.own_uids.stage))))
             }
             Some(Who::Own(_)) => {
-                let (identity, lease, used) =
-                    self.leases.take().map_err(|error| Box::new(cannot("identity", errno(&error), format!("lending a user id: {error}"))))?;
+                let (lease, used) = self.leases.take().map_err(|error| Box::new(cannot("identity", errno(&error), format!("lending a user id: {error}"))))?;
                 if used {
                     self.remove_all_leftovers();
                 }
-                Ok(Some(Claim { identity, lease: Some(lease) }))
+                Ok(Some(Claim::of_lease(lease)))
             }
         }
     }

@@ -1,8 +1,10 @@
-//! The launcher: reads requests from core, forks a guard and its shim for each, passes on what they say in their first moments, and forgets them.
+//! The launcher: reads requests from core, gives each to a shim with its guard, which it forks where none waits, passes on what they say in their first moments, and forgets them.
 
 mod enclosing;
 mod leftovers;
 mod means;
+mod pair;
+mod pool;
 mod relay;
 mod start;
 mod state_dir;
@@ -11,12 +13,13 @@ mod watched;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 use prost::Message;
 
 pub use leftovers::remove_one;
 pub use means::{CgroupWish, Means, Wishes};
-pub use start::{Accepted, Order, refused};
+pub use start::refused;
 pub use state_dir::StateDir;
 pub use validate::{check, is_job_id};
 pub use watched::is_watched;
@@ -25,14 +28,15 @@ use crate::sys::poll::PollSet;
 use crate::sys::{fd, process, signal, title};
 use crate::wire::v1::{Launch, LauncherHello, LauncherRequest, LauncherResponse, Look, Looked, RefusalReason, launcher_request, launcher_response};
 use crate::wire::{Inbox, LAUNCHER_VERSION, Outbox, Received};
+use pool::Pool;
 use relay::Relay;
-use start::{Start, Then};
+use start::Start;
 
 /// What ps shows.
 pub const PROCESS_NAME: &CStr = c"worker-launcher";
 /// Where core put its socket.
 const CORE: i32 = 3;
-// Each start under way holds a descriptor and two young processes; requests beyond this wait in the socket.
+// Each start under way holds a descriptor and two processes; requests beyond this wait in the socket.
 const MAX_STARTS: usize = 64;
 // Each holds a descriptor. What is launched beyond this is not relayed: it opens its socket at once.
 const MAX_RELAYS: usize = 256;
@@ -45,6 +49,7 @@ struct Launcher {
     outbox: Outbox,
     starts: Vec<Start>,
     relays: Vec<Relay>,
+    pool: Pool,
     core_left: bool,
 }
 
@@ -60,8 +65,17 @@ pub fn run(state_dir: &OsStr, wishes: &Wishes) -> Result<(), String> {
     leftovers::remove_workspaces(&state);
     let mut means = Means::find(wishes, &state);
     means.remove_all_leftovers();
-    let mut launcher =
-        Launcher { core, state, means, inbox: Inbox::default(), outbox: Outbox::default(), starts: Vec::new(), relays: Vec::new(), core_left: false };
+    let mut launcher = Launcher {
+        core,
+        state,
+        means,
+        inbox: Inbox::default(),
+        outbox: Outbox::default(),
+        starts: Vec::new(),
+        relays: Vec::new(),
+        pool: Pool::default(),
+        core_left: false,
+    };
     launcher.greet();
     let served = launcher.serve();
     launcher.means.cgroups.leave();
@@ -106,6 +120,7 @@ impl Launcher {
             if self.core_left {
                 self.outbox = Outbox::default();
                 self.relays.clear();
+                self.pool.dismiss_all();
                 if self.starts.is_empty() {
                     return Ok(());
                 }
@@ -121,13 +136,15 @@ impl Launcher {
             };
             let first_start = polled.next_place();
             for start in &self.starts {
-                polled.add(start.report(), false);
+                polled.add(start.pair().wire(), start.pair().wants_to_write());
             }
             let first_relay = polled.next_place();
             for relay in &self.relays {
-                polled.add(relay.socket(), relay.wants_to_write());
+                polled.add(relay.pair().wire(), relay.pair().wants_to_write());
             }
-            polled.wait(None).map_err(|error| format!("poll: {error}"))?;
+            let rest = self.pool.next_leave().map(|at| at.saturating_duration_since(Instant::now()));
+            polled.wait(rest).map_err(|error| format!("poll: {error}"))?;
+            self.pool.dismiss();
             self.pass_on(&polled, first_relay);
             self.collect(&polled, first_start);
             if listening && core_place.is_some_and(|place| polled.readable(place)) {
@@ -140,24 +157,24 @@ impl Launcher {
         }
     }
 
-    /// Passes on what the shims report of their starts.
+    /// Passes on what the shims answer to their orders.
     fn collect(&mut self, polled: &PollSet, first_start: usize) {
-        for (index, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
-            let then =
-                if polled.readable(first_start + index) { start.go_on(&self.state, &self.means, &mut self.outbox) } else { Then::Starting(Box::new(start)) };
-            match then {
-                Then::Starting(start) => self.starts.push(*start),
-                Then::Launched(relay) => self.relay(relay),
-                Then::Over => {}
+        for (index, mut start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
+            if polled.writable(first_start + index) {
+                start.flush();
             }
-        }
-    }
-
-    fn relay(&mut self, mut relay: Relay) {
-        match relay.pass_on(&mut self.outbox) {
-            Ok(true) => {}
-            Ok(false) if self.relays.len() < MAX_RELAYS => self.relays.push(relay),
-            _ => relay.end(&mut self.outbox),
+            if !polled.readable(first_start + index) {
+                self.starts.push(start);
+                continue;
+            }
+            match start.go_on(&self.state, &mut self.means, &mut self.outbox) {
+                start::Then::Starting(start) => self.starts.push(*start),
+                start::Then::Launched(relay) => {
+                    let then = relay.pass_on(&mut self.outbox);
+                    self.keep(then);
+                }
+                start::Then::Over => {}
+            }
         }
     }
 
@@ -167,8 +184,17 @@ impl Launcher {
             if polled.writable(first_relay + index) {
                 relay.flush();
             }
-            let goes_on = if polled.readable(first_relay + index) { relay.receive(&mut self.outbox) } else { Some(relay) };
-            self.relays.extend(goes_on);
+            let then = if polled.readable(first_relay + index) { relay.receive(&mut self.outbox) } else { relay::Then::Relaying(relay) };
+            self.keep(then);
+        }
+    }
+
+    fn keep(&mut self, then: relay::Then) {
+        match then {
+            relay::Then::Relaying(relay) if self.relays.len() < MAX_RELAYS => self.relays.push(relay),
+            relay::Then::Relaying(relay) => relay.end(&mut self.outbox),
+            relay::Then::Idle(pair) if !self.core_left => self.pool.put(pair),
+            relay::Then::Idle(_) | relay::Then::Over => {}
         }
     }
 
@@ -182,7 +208,7 @@ impl Launcher {
                 Some(launcher_request::Request::Launch(launch)) => self.launch(request.sequence, launch),
                 Some(launcher_request::Request::Relay(asked)) => {
                     if let Some(relay) = self.relays.iter_mut().find(|relay| relay.sequence == request.sequence) {
-                        relay.send(&asked);
+                        relay.send(asked);
                     }
                 }
                 Some(launcher_request::Request::Look(look)) => self.look(request.sequence, &look),
@@ -193,7 +219,7 @@ impl Launcher {
     }
 
     fn launch(&mut self, sequence: u64, launch: Launch) {
-        match start::start(&self.state, &mut self.means, sequence, launch) {
+        match start::start(&self.state, &mut self.means, &mut self.pool, sequence, launch) {
             Ok(start) => self.starts.push(start),
             Err(refusal) => self.outbox.push(&refusal),
         }

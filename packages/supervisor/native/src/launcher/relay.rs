@@ -1,73 +1,91 @@
 //! The first moments of a job, in which its shim and core speak over the launcher's wire.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
 use prost::Message;
 
-use crate::wire::v1::{LauncherResponse, RelayEnded, ShimRequest, launcher_response, shim_event};
-use crate::wire::{Inbox, Outbox, Received};
+use super::pair::Pair;
+use crate::wire::v1::{LauncherRequest, LauncherResponse, RelayEnded, ShimRequest, launcher_request, launcher_response, shim_event};
+use crate::wire::{Outbox, encode};
 
-/// The wire to one shim.
+/// The wire to one shim, as long as it carries its job.
 pub struct Relay {
     /// Of the launch that it belongs to.
     pub sequence: u64,
-    socket: OwnedFd,
-    inbox: Inbox,
-    outbox: Outbox,
+    pair: Pair,
+    // Core knows the end of the job: there is nothing more to say of it.
+    told_end: bool,
+}
+
+/// What becomes of it.
+pub enum Then {
+    /// There is more to come.
+    Relaying(Relay),
+    /// The job has ended and the pair waits for the next.
+    Idle(Pair),
+    /// Nothing more comes this way.
+    Over,
 }
 
 impl Relay {
-    /// With what came after the answer.
-    pub fn new(sequence: u64, socket: OwnedFd, inbox: Inbox) -> Self {
-        Self { sequence, socket, inbox, outbox: Outbox::default() }
+    /// Of a job whose directory stands.
+    pub fn new(sequence: u64, pair: Pair) -> Self {
+        Self { sequence, pair, told_end: false }
     }
 
-    pub fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    pub fn pair(&self) -> &Pair {
+        &self.pair
     }
 
-    pub fn wants_to_write(&self) -> bool {
-        self.outbox.pending() > 0
-    }
-
-    /// Passes a request on; what the shim does not take now goes with `flush`. One that has left is found by the next read.
-    pub fn send(&mut self, request: &ShimRequest) {
-        self.outbox.push(request);
-        self.flush();
+    /// Passes a request on, to a job that has not ended.
+    pub fn send(&mut self, request: ShimRequest) {
+        if !self.told_end {
+            let mut framed = Vec::new();
+            encode(&LauncherRequest { sequence: self.sequence, request: Some(launcher_request::Request::Relay(request)) }, &mut framed);
+            self.pair.send(&framed);
+        }
     }
 
     pub fn flush(&mut self) {
-        let _ = self.outbox.send(self.socket.as_fd());
+        self.pair.flush();
     }
 
-    /// Reads once and passes on what is whole; gives itself back while there may be more to come.
-    pub fn receive(mut self, core: &mut Outbox) -> Option<Self> {
-        let received = self.inbox.receive(self.socket.as_fd());
+    /// Reads once and passes on what is whole.
+    pub fn receive(mut self, core: &mut Outbox) -> Then {
+        let goes_on = self.pair.receive();
         match self.pass_on(core) {
-            Ok(true) => return None,
-            Ok(false) if matches!(received, Ok(Received::Some | Received::Nothing)) => return Some(self),
-            _ => {}
+            Then::Relaying(relay) if !goes_on => {
+                relay.end(core);
+                Then::Over
+            }
+            then => then,
         }
-        self.end(core);
-        None
     }
 
-    /// Passes on what is whole: true after the last event there is, an error for what is none.
-    pub fn pass_on(&mut self, core: &mut Outbox) -> Result<bool, ()> {
-        while let Some(frame) = self.inbox.take().map_err(drop)? {
-            let response = LauncherResponse::decode(frame).map_err(drop)?;
+    /// Passes on what is whole. A shim that says what is no message is given up.
+    pub fn pass_on(mut self, core: &mut Outbox) -> Then {
+        while let Ok(frame) = self.pair.take() {
+            let Some(frame) = frame else { return Then::Relaying(self) };
+            // See `Wire::say_idle`.
+            if frame.is_empty() {
+                return if self.told_end { Then::Idle(self.pair) } else { Then::Over };
+            }
+            let Ok(response) = LauncherResponse::decode(frame) else { break };
             core.push(&response);
-            if let Some(launcher_response::Response::Relayed(event)) = &response.response
-                && matches!(event.event, Some(shim_event::Event::Ended(_) | shim_event::Event::Listening(_)))
-            {
-                return Ok(true);
+            if let Some(launcher_response::Response::Relayed(event)) = &response.response {
+                match event.event {
+                    Some(shim_event::Event::Ended(_)) => self.told_end = true,
+                    Some(shim_event::Event::Listening(_)) => return Then::Over,
+                    _ => {}
+                }
             }
         }
-        Ok(false)
+        self.end(core);
+        Then::Over
     }
 
     /// Says that nothing more comes this way.
     pub fn end(self, core: &mut Outbox) {
-        core.push(&LauncherResponse { sequence: self.sequence, response: Some(launcher_response::Response::RelayEnded(RelayEnded {})) });
+        if !self.told_end {
+            core.push(&LauncherResponse { sequence: self.sequence, response: Some(launcher_response::Response::RelayEnded(RelayEnded {})) });
+        }
     }
 }

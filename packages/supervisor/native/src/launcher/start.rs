@@ -1,61 +1,18 @@
-//! One start: a guard is forked, and its shim reports over a socket what became of it.
+//! One start: a pair is given the order, and tells what became of it.
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::AsFd;
 
 use prost::Message;
 
+use super::pair::Pair;
 use super::relay::Relay;
-use super::{Means, StateDir, remove_one, validate};
-use crate::guard;
-use crate::identity::{Claim, Lease};
-use crate::limits::Plan;
-use crate::sandbox::Prepared;
+use super::{Means, Pool, StateDir, remove_one, validate};
 use crate::shim;
-use crate::sys::process::{self, Fork, Pid};
-use crate::sys::{dir, errno, socket};
-use crate::wire::v1::{Launch, LaunchRefused, LauncherResponse, RefusalReason, launcher_response};
-use crate::wire::{Inbox, Outbox, Received};
-
-/// A job that the launcher found it can start.
-pub struct Accepted {
-    /// Returned in the report.
-    pub sequence: u64,
-    /// What was asked.
-    pub launch: Launch,
-    /// Whom it runs as; `None`: as the launcher.
-    pub claim: Option<Claim>,
-    /// How its limits are enforced.
-    pub plan: Plan,
-}
-
-/// What guard and shim are born with.
-pub struct Order<'a> {
-    /// The state directory's handles.
-    pub state: &'a StateDir,
-    /// What its limits are enforced with.
-    pub means: &'a Means,
-    /// The job.
-    pub job: Accepted,
-    /// Where the answer goes, and what the shim tells until it listens: framed `LauncherResponse`s. Requests come back.
-    pub report: OwnedFd,
-}
-
-impl Order<'_> {
-    /// What its sandbox is made from, when it wants one.
-    #[must_use]
-    pub fn prepared(&self) -> Option<&Prepared> {
-        self.means.enclosing.prepared.as_ref().filter(|_| self.job.launch.sandbox.is_some())
-    }
-
-    /// What guard and shim keep open to the end.
-    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        let lease = self.job.claim.iter().filter_map(|claim| claim.lease.as_ref()).map(Lease::descriptor);
-        let work = self.prepared().map(|_| self.state.work.as_raw_fd());
-        lease.chain(work).chain(self.job.plan.uses.iter().map(|place| self.means.cgroups.hierarchies[*place].base.dir.as_raw_fd()))
-    }
-}
+use crate::sys::{dir, errno, process};
+use crate::wire::encode;
+use crate::wire::v1::{Launch, LaunchRefused, LauncherRequest, LauncherResponse, RefusalReason, launcher_request, launcher_response};
 
 /// What becomes of a start.
 pub enum Then {
@@ -69,56 +26,66 @@ pub enum Then {
 
 /// A start under way.
 pub struct Start {
-    // With what was lent to it, over all attempts.
-    job: Accepted,
-    guard: Pid,
-    report: OwnedFd,
-    inbox: Inbox,
-    // Guards forked for it so far.
+    sequence: u64,
+    job_id: String,
+    // The order as the shim reads it, for another attempt.
+    order: Vec<u8>,
+    pair: Pair,
+    // Pairs that were given it so far.
     attempts: u32,
 }
 
 // A death in the start is somebody's kill, and comes alone. What dies each time has a cause that another attempt does not mend.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Checks a request and forks.
-pub fn start(state: &StateDir, means: &mut Means, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
+/// Checks a request and passes it on to a pair, one that waits or a new one.
+pub fn start(state: &StateDir, means: &mut Means, pool: &mut Pool, sequence: u64, launch: Launch) -> Result<Start, Box<LauncherResponse>> {
     validate::check(&launch, process::own_uid() == 0).map_err(|what| Box::new(refused(sequence, RefusalReason::Invalid, 0, "validate", what)))?;
     let cannot = |refusal: Box<LaunchRefused>| Box::new(LauncherResponse { sequence, response: Some(launcher_response::Response::Refused(*refusal)) });
     means.enclosing.check(&launch).map_err(cannot)?;
-    let claim = means.claim(launch.identity.as_ref()).map_err(cannot)?;
-    let plan = means.plan(&launch, claim.as_ref()).map_err(cannot)?;
-    means.make_ready(&plan);
-    fork(state, means, Accepted { sequence, launch, claim, plan }, 1)
+    let plan = means.plan(&launch).map_err(cannot)?;
+    if means.make_ready(&plan) {
+        // They hold directories that were removed.
+        pool.dismiss_all();
+    }
+    let (job_id, sandboxed) = (launch.job_id.clone(), launch.sandbox.is_some());
+    let mut order = Vec::new();
+    encode(&LauncherRequest { sequence, request: Some(launcher_request::Request::Launch(launch)) }, &mut order);
+    let mut pair = match pool.take(sandboxed) {
+        Some(pair) => pair,
+        None => fork(state, means, sandboxed, sequence)?,
+    };
+    pair.send(&order);
+    Ok(Start { sequence, job_id, order, pair, attempts: 1 })
 }
 
-fn fork(state: &StateDir, means: &Means, job: Accepted, attempts: u32) -> Result<Start, Box<LauncherResponse>> {
-    let sequence = job.sequence;
-    let (report, theirs) = socket::pair().map_err(|error| system(sequence, &error, "socketpair"))?;
-    match process::fork().map_err(|error| system(sequence, &error, "fork"))? {
-        Fork::Child => guard::run(Order { state, means, job, report: theirs }),
-        Fork::Parent(guard) => Ok(Start { job, guard, report, inbox: Inbox::default(), attempts }),
-    }
+fn fork(state: &StateDir, means: &mut Means, sandboxed: bool, sequence: u64) -> Result<Pair, Box<LauncherResponse>> {
+    Pair::fork(state, means, sandboxed).map_err(|(stage, error)| system(sequence, &error, stage))
 }
 
 impl Start {
-    /// Readable once the report is there, or nobody is left to write it.
-    pub fn report(&self) -> BorrowedFd<'_> {
-        self.report.as_fd()
+    /// Its wire is readable once there is an answer, or nobody is left to give one.
+    pub fn pair(&self) -> &Pair {
+        &self.pair
     }
 
-    /// Passes the report on.
-    pub fn go_on(mut self, state: &StateDir, means: &Means, outbox: &mut Outbox) -> Then {
-        let received = self.inbox.receive(self.report.as_fd());
-        match self.inbox.take().map(|frame| frame.and_then(|frame| LauncherResponse::decode(frame).ok())) {
+    /// Sends what waits of the order.
+    pub fn flush(&mut self) {
+        self.pair.flush();
+    }
+
+    /// Passes the answer on.
+    pub fn go_on(mut self, state: &StateDir, means: &mut Means, outbox: &mut super::Outbox) -> Then {
+        let goes_on = self.pair.receive();
+        match self.pair.take().map(|frame| frame.and_then(|frame| LauncherResponse::decode(frame).ok())) {
             Ok(Some(answer)) => {
                 outbox.push(&answer);
                 match answer.response {
-                    Some(launcher_response::Response::Launched(_)) => Then::Launched(Relay::new(self.job.sequence, self.report, self.inbox)),
+                    Some(launcher_response::Response::Launched(_)) => Then::Launched(Relay::new(self.sequence, self.pair)),
                     _ => Then::Over,
                 }
             }
-            _ if matches!(received, Ok(Received::Some | Received::Nothing)) => Then::Starting(Box::new(self)),
+            _ if goes_on => Then::Starting(Box::new(self)),
             _ => self.died(state, means).map_or_else(
                 |answer| {
                     outbox.push(&answer);
@@ -129,16 +96,21 @@ impl Start {
         }
     }
 
-    /// Guard or shim was killed before it could report, and nobody is left who could still start the job, or clean up after it: both held the socket to their end. When the directory exists all
-    /// the same, the job counts as started; else nothing was, and it is tried again.
-    fn died(self, state: &StateDir, means: &Means) -> Result<Self, Box<LauncherResponse>> {
-        let name = CString::new(self.job.launch.job_id.as_str()).unwrap_or_default();
-        remove_one(state.starting.as_fd(), &shim::building_name(&self.job.launch.job_id, self.guard));
+    /// Guard or shim was killed before it could answer, and nobody is left who could still start the job, or clean up after it: both held the wire to their end. When the directory exists all
+    /// the same, the job counts as started; else nothing was, and it is tried again, by a new pair.
+    fn died(self, state: &StateDir, means: &mut Means) -> Result<Self, Box<LauncherResponse>> {
+        let Self { sequence, job_id, order, pair, attempts } = self;
+        let name = CString::new(job_id.as_str()).unwrap_or_default();
+        remove_one(state.starting.as_fd(), &shim::building_name(&job_id, pair.guard));
         match dir::open_dir_at(state.jobs.as_fd(), &name) {
-            Ok(_) => Err(Box::new(refused(self.job.sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
+            Ok(_) => Err(Box::new(refused(sequence, RefusalReason::Exists, 0, "start", "the shim died in its start"))),
             // Where it cannot be told whether it exists, the attempt will tell.
-            Err(_) if self.attempts < MAX_ATTEMPTS => fork(state, means, self.job, self.attempts + 1),
-            Err(_) => Err(Box::new(refused(self.job.sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
+            Err(_) if attempts < MAX_ATTEMPTS => {
+                let mut another = fork(state, means, pair.sandboxed, sequence)?;
+                another.send(&order);
+                Ok(Self { sequence, job_id, order, pair: another, attempts: attempts + 1 })
+            }
+            Err(_) => Err(Box::new(refused(sequence, RefusalReason::System, 0, "start", "the shim died in its start"))),
         }
     }
 }

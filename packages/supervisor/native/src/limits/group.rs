@@ -76,9 +76,9 @@ impl Group {
 
     /// Those that a shim made which is dead.
     #[must_use]
-    pub fn find(plan: &Plan, cgroups: &Cgroups, name: CString) -> Self {
+    pub fn find(places: &[usize], cgroups: &Cgroups, name: CString) -> Self {
         let mut members = Vec::new();
-        for hierarchy in plan.uses.iter().map(|place| &cgroups.hierarchies[*place]) {
+        for hierarchy in places.iter().filter_map(|place| cgroups.hierarchies.get(*place)) {
             if let (Ok(above), Ok(dir)) = (hierarchy.base.dir.try_clone(), dir::open_dir_at(hierarchy.base.dir.as_fd(), &name)) {
                 let controllers = hierarchy.controllers.clone();
                 members.push(Member { above, dir, version: hierarchy.version, controllers, born_in: hierarchy.born_in, join: None });

@@ -145,16 +145,19 @@ impl Cgroups {
         controllers.chain([one("kill", self.killing(), self.refused[4])]).collect()
     }
 
-    /// Makes those directories again that somebody removed under us, so far as it can be: what still lacks one is told by the job's start.
-    pub fn restore(&mut self, places: &[usize]) {
+    /// Makes those directories again that somebody removed under us, so far as it can be: what still lacks one is told by the job's start. True when one was made.
+    pub fn restore(&mut self, places: &[usize]) -> bool {
+        let mut restored = false;
         for place in places {
             let Hierarchy { base, version, controllers, .. } = &mut self.hierarchies[*place];
             if !base.is_there()
                 && let Ok(again) = Base::open(base.path().to_owned(), *version, controllers)
             {
                 *base = again;
+                restored = true;
             }
         }
+        restored
     }
 
     /// The launcher leaves.

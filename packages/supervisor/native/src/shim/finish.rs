@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 
-use super::door::{self, Door};
+use super::door;
 use super::{Phase, Program, Shim, UNFINISHED_RESULT};
-use crate::sys::process::{self, Exit};
+use crate::sys::process::{Exit, Usage};
 use crate::sys::{dir, fd};
 use crate::wire::v1::{Ended, ResourceUsage, Result as JobResult, result, shim_event};
 
@@ -27,7 +27,7 @@ pub fn result_file(result: &JobResult) -> Vec<u8> {
     bytes
 }
 
-impl Shim {
+impl Shim<'_> {
     /// Writes the result; when that fails, again later.
     pub(super) fn finish(&mut self) {
         let written = self.writer.finish(self.dir.as_fd()).and_then(|()| {
@@ -40,7 +40,7 @@ impl Shim {
             Ok(result) => {
                 self.remove_socket();
                 self.phase = Phase::Ended;
-                self.tell_all(&shim_event::Event::Ended(Ended { result: Some(result) }));
+                self.tell_last(&shim_event::Event::Ended(Ended { result: Some(result) }));
             }
             Err(_) => self.phase = Phase::Finishing(Instant::now() + RETRY),
         }
@@ -48,7 +48,7 @@ impl Shim {
 
     /// Nobody has to be refused any more: the result tells. Where this fails a socket stays that refuses.
     fn remove_socket(&self) {
-        let name = if matches!(self.door, Door::Open) { door::SOCKET } else { door::UNFINISHED_SOCKET };
+        let name = if self.door.is_open() { door::SOCKET } else { door::UNFINISHED_SOCKET };
         let _ = dir::unlink_at(self.dir.as_fd(), name, false);
     }
 
@@ -96,17 +96,7 @@ impl Shim {
     }
 }
 
-/// Over all processes that were reaped.
-pub fn waited_usage() -> ResourceUsage {
-    let used = process::children_usage();
-    let microseconds = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
-    let scaled = |count: libc::c_long, unit: u64| u64::try_from(count).unwrap_or(0) * unit;
-    ResourceUsage {
-        user_us: microseconds(used.ru_utime),
-        system_us: microseconds(used.ru_stime),
-        // The kernel counts memory in KiB and blocks of 512 bytes.
-        peak_memory_bytes: scaled(used.ru_maxrss, 1024),
-        read_bytes: scaled(used.ru_inblock, 512),
-        written_bytes: scaled(used.ru_oublock, 512),
-    }
+/// In the form of the result.
+pub fn usage_of(Usage { user_us, system_us, peak_memory_bytes, read_bytes, written_bytes }: Usage) -> ResourceUsage {
+    ResourceUsage { user_us, system_us, peak_memory_bytes, read_bytes, written_bytes }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::finish::waited_usage;
+use super::finish::usage_of;
 use super::{Phase, Program, Shim};
 use crate::limits::OomWatch;
 use crate::sweep::{Outcome, strike};
@@ -44,7 +44,7 @@ fn note_end(program: &mut Program, pid: Pid, exit: Exit) {
     }
 }
 
-impl Shim {
+impl Shim<'_> {
     /// Ends the job for this cause, unless it is ending already: the first cause wins.
     pub(super) fn end(&mut self, cause: EndCause, requested_by: &str) {
         if !self.is_live() {
@@ -134,8 +134,7 @@ impl Shim {
         while let Ok(Waited::Ended(pid, exit)) = process::peek_ended() {
             let Program::Alive(program) = self.program else { return };
             if pid != program {
-                // It was seen dead: this cannot fail or wait.
-                let _ = process::reap(pid, false);
+                self.sweep.reap_dead(pid);
                 continue;
             }
             self.settle_exec();
@@ -163,7 +162,7 @@ impl Shim {
         match outcome {
             Outcome::Gone => {
                 self.gone = Some((unix_nanos(), now));
-                self.usage = waited_usage();
+                self.usage = usage_of(self.sweep.used());
                 self.group.count(&mut self.usage);
                 self.group.remove();
                 self.phase = Phase::Draining(now + self.drain);

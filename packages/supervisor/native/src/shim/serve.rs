@@ -1,18 +1,20 @@
 //! Serves core: any number of connections, and at first one over the launcher's wire. None of them can hold up the job.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use prost::Message;
 
-use super::{Phase, Shim};
+use super::door::Door;
+use super::{Phase, Shim, Wire};
 use crate::sys::poll::PollSet;
 use crate::sys::{errno, process, signal, socket};
+use crate::wire::SHIM_VERSION;
 use crate::wire::v1::{
-    Launched, LauncherResponse, ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, TreeGone, launcher_response, shim_event, shim_request,
+    Launched, LauncherRequest, LauncherResponse, ShimEvent, ShimHello, ShimRequest, SignalSent, Started, StopAccepted, TreeGone, launcher_request,
+    launcher_response, shim_event, shim_request,
 };
-use crate::wire::{Inbox, Outbox, Received, SHIM_VERSION};
 
 // One server has one connection; more than this is a fault or an attack.
 const MAX_CLIENTS: usize = 64;
@@ -20,37 +22,35 @@ const MAX_CLIENTS: usize = 64;
 const MAX_PENDING: usize = 1 << 20;
 // How long the last event may take to leave. Who misses it finds the result in the directory.
 const GOODBYE: Duration = Duration::from_secs(1);
+// Longer than most short programs take, shorter than anybody waits to hear that one has started. Output is told at once.
+const GATHERED: Duration = Duration::from_millis(4);
 
 // How users are told that a user namespace does not know: in a sandbox's, that is everybody but its owner. Root alone reaches the socket past the mode of its directory.
 const OVERFLOW_UID: u32 = 65534;
 
 /// A connection.
 pub struct Client {
-    socket: OwnedFd,
-    inbox: Inbox,
-    outbox: Outbox,
+    wire: Wire,
     // The length of the output last told, and whether the next may be told.
     told: u64,
     credit: bool,
     gone: bool,
     // The sequence of the launch, on the launcher's wire.
     relayed: Option<u64>,
-    // Nothing is sent before the first event: what the launcher is told at first can go with it.
+    // What is told is kept until it is released: it can go with what follows.
     held: bool,
 }
 
 impl Client {
-    fn new(socket: OwnedFd, told: u64) -> Self {
-        Self { socket, inbox: Inbox::default(), outbox: Outbox::default(), told, credit: true, gone: false, relayed: None, held: false }
+    fn new(wire: Wire, told: u64) -> Self {
+        Self { wire, told, credit: true, gone: false, relayed: None, held: false }
     }
 
-    /// The launcher, which is told that the job's directory stands.
-    pub fn relayed(socket: OwnedFd, sequence: u64) -> Self {
-        let mut client = Self::new(socket, 0);
-        client.relayed = Some(sequence);
-        client.held = true;
+    /// The launcher, which is told that the job's directory stands, together with the first event.
+    pub fn relayed(wire: Wire, sequence: u64) -> Self {
+        let mut client = Self { relayed: Some(sequence), held: true, ..Self::new(wire, 0) };
         let launched = launcher_response::Response::Launched(Launched { shim_pid: process::own_pid() });
-        client.outbox.push(&LauncherResponse { sequence, response: Some(launched) });
+        client.wire.push(&LauncherResponse { sequence, response: Some(launched) });
         client
     }
 
@@ -58,12 +58,16 @@ impl Client {
         self.relayed.is_some()
     }
 
+    pub fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     pub fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.wire.socket()
     }
 
     pub fn wants_to_write(&self) -> bool {
-        self.outbox.pending() > 0 && !self.held
+        self.wire.pending() > 0 && !self.held
     }
 
     /// Sends what was held.
@@ -73,57 +77,66 @@ impl Client {
     }
 
     pub fn tell(&mut self, sequence: u64, event: shim_event::Event) {
-        let event = ShimEvent { sequence, event: Some(event) };
-        match self.relayed {
-            Some(launch) => self.outbox.push(&LauncherResponse { sequence: launch, response: Some(launcher_response::Response::Relayed(event)) }),
-            None => self.outbox.push(&event),
-        }
+        self.keep(sequence, event);
         self.release();
     }
 
+    fn keep(&mut self, sequence: u64, event: shim_event::Event) {
+        let event = ShimEvent { sequence, event: Some(event) };
+        match self.relayed {
+            Some(launch) => self.wire.push(&LauncherResponse { sequence: launch, response: Some(launcher_response::Response::Relayed(event)) }),
+            None => self.wire.push(&event),
+        }
+    }
+
     fn flush(&mut self) {
-        if self.outbox.send(self.socket.as_fd()).is_err() || self.outbox.pending() > MAX_PENDING {
+        if !self.wire.flush() || self.wire.pending() > MAX_PENDING {
             self.gone = true;
         }
     }
 
     fn receive(&mut self) {
-        if !matches!(self.inbox.receive(self.socket.as_fd()), Ok(Received::Some | Received::Nothing)) {
+        if !self.wire.receive() {
             self.gone = true;
         }
     }
 
     /// The next request; a frame that cannot be read ends the connection.
     fn next_request(&mut self) -> Option<ShimRequest> {
-        let Ok(frame) = self.inbox.take() else {
-            self.gone = true;
-            return None;
-        };
-        let request = ShimRequest::decode(frame?).ok();
-        self.gone |= request.is_none();
-        request
-    }
-}
-
-impl Drop for Client {
-    /// The guard holds the launcher's wire too, and to its end: without a word the launcher would go on to wait for more.
-    fn drop(&mut self) {
-        if self.is_relayed() {
-            // A peer that is gone needs no end.
-            let _ = socket::end_writing(self.socket.as_fd());
+        loop {
+            let Ok(frame) = self.wire.take() else {
+                self.gone = true;
+                return None;
+            };
+            let frame = frame?;
+            let Some(launch) = self.relayed else {
+                let request = ShimRequest::decode(frame).ok();
+                self.gone |= request.is_none();
+                return request;
+            };
+            let Ok(passed_on) = LauncherRequest::decode(frame) else {
+                self.gone = true;
+                return None;
+            };
+            match passed_on.request {
+                Some(launcher_request::Request::Relay(request)) if passed_on.sequence == launch => return Some(request),
+                // Meant for the job before this one, which had ended when it came.
+                _ => {}
+            }
         }
     }
 }
 
-impl Shim {
+impl Shim<'_> {
     /// Accepts one connection and tells it all there is to know.
     pub(super) fn accept(&mut self) {
-        let Ok(Some(socket)) = socket::accept(self.listener.as_fd()) else { return };
+        let Door::Open(listener) = &self.door else { return };
+        let Ok(Some(socket)) = socket::accept(listener.as_fd()) else { return };
         let trusted = socket::peer_uid(socket.as_fd()).is_ok_and(|uid| uid == 0 || uid == process::own_uid() || (self.init.is_some() && uid == OVERFLOW_UID));
         if !trusted || self.clients.len() >= MAX_CLIENTS {
             return;
         }
-        let mut client = Client::new(socket, self.writer.committed().file_length);
+        let mut client = Client::new(Wire::new(socket), self.writer.committed().file_length);
         client.tell(0, shim_event::Event::Hello(self.hello()));
         self.clients.push(client);
     }
@@ -183,6 +196,43 @@ impl Shim {
         }
     }
 
+    /// Tells every connection, the launcher a moment later: a short job is over by then, and all is told at once.
+    pub(super) fn tell_all_soon(&mut self, event: &shim_event::Event) {
+        for client in &mut self.clients {
+            if client.held {
+                client.keep(0, event.clone());
+                self.tell_by = Some(Instant::now() + GATHERED);
+            } else {
+                client.tell(0, event.clone());
+            }
+        }
+    }
+
+    /// Tells every connection the end; the launcher together with what follows at once.
+    pub(super) fn tell_last(&mut self, event: &shim_event::Event) {
+        for client in &mut self.clients {
+            client.keep(0, event.clone());
+            client.held = client.is_relayed() && self.leaves_nothing;
+            if !client.held {
+                client.flush();
+            }
+        }
+    }
+
+    /// Tells what was held back, when it is time.
+    pub(super) fn tell_held(&mut self, now: Instant) {
+        if self.tell_by.is_some_and(|at| at <= now) {
+            self.tell_by = None;
+            self.clients.iter_mut().for_each(Client::release);
+        }
+    }
+
+    /// The launcher's wire, where the job has ended before it was left. What was told last goes with what is said next.
+    pub(super) fn take_wire(&mut self) -> Option<Wire> {
+        let place = self.clients.iter().position(|client| client.is_relayed() && !client.gone)?;
+        Some(self.clients.swap_remove(place).into_wire())
+    }
+
     /// Tells every connection.
     pub(super) fn tell_all(&mut self, event: &shim_event::Event) {
         for client in &mut self.clients {
@@ -216,6 +266,7 @@ impl Shim {
     /// Waits, not for long, until the last event has left.
     pub(super) fn say_goodbye(&mut self) {
         debug_assert!(matches!(self.phase, Phase::Ended));
+        self.clients.iter_mut().for_each(Client::release);
         let end = Instant::now() + GOODBYE;
         let mut polled = PollSet::default();
         loop {

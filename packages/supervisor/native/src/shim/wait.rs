@@ -24,8 +24,8 @@ struct Places {
     first_client: usize,
 }
 
-impl Shim {
-    /// Runs until the job has ended and everybody was told.
+impl Shim<'_> {
+    /// Runs until the job has ended.
     pub(super) fn live(&mut self) {
         let mut polled = PollSet::default();
         while !matches!(self.phase, Phase::Ended) {
@@ -39,14 +39,13 @@ impl Shim {
             self.take_deadlines();
             self.mind_door();
         }
-        self.say_goodbye();
     }
 
     fn arm(&self, polled: &mut PollSet) -> Places {
         polled.clear();
         let mut places = Places { children: polled.add(self.children.as_fd(), false), ..Places::default() };
-        if matches!(self.door, Door::Open) {
-            places.listener = Some(polled.add(self.listener.as_fd(), false));
+        if let Door::Open(listener) = &self.door {
+            places.listener = Some(polled.add(listener.as_fd(), false));
         }
         if let Phase::Starting(exec) = &self.phase {
             places.exec = Some(polled.add(exec.as_fd(), false));
@@ -113,7 +112,7 @@ impl Shim {
         let started = StartedAt { unix_nanos: unix_nanos(), instant: Instant::now(), pid };
         let event = shim_event::Event::Started(Started { pid, time_ns: started.unix_nanos });
         self.started = Some(started);
-        self.tell_all(&event);
+        self.tell_all_soon(&event);
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -126,7 +125,7 @@ impl Shim {
             Phase::Draining(at) | Phase::Finishing(at) => Some(*at),
             Phase::Ended => None,
         };
-        of_phase.into_iter().chain(self.writer.deadline()).chain(self.door.deadline()).min()
+        of_phase.into_iter().chain(self.writer.deadline()).chain(self.door.deadline()).chain(self.tell_by).min()
     }
 
     fn wall_ends(&self) -> Option<Instant> {
@@ -136,6 +135,7 @@ impl Shim {
     fn take_deadlines(&mut self) {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        self.tell_held(now);
         if due(self.writer.deadline()) {
             self.writer.write_due_gap(self.dir.as_fd());
             self.tell_output();

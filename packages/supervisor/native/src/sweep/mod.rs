@@ -10,7 +10,7 @@ mod ladder;
 
 use std::collections::HashSet;
 
-use crate::sys::process::{self, Exit, Pid, Waited};
+use crate::sys::process::{self, Exit, Pid, Usage, Waited};
 use crate::sys::signal;
 use children::Children;
 pub use ladder::strike;
@@ -34,6 +34,8 @@ pub struct Sweep {
     searched: HashSet<Pid>,
     listed: Vec<Pid>,
     passes: u32,
+    used: Usage,
+    raced: bool,
 }
 
 // So many passes in a row with new processes mean that something forks against us.
@@ -74,6 +76,7 @@ impl Sweep {
         }
         self.passes += 1;
         if self.passes == RACING {
+            self.raced = true;
             process::raise_priority();
         }
         Outcome::Again
@@ -82,6 +85,23 @@ impl Sweep {
     /// Whether nothing is left, without having killed anything.
     pub fn is_over(&mut self, mut reaped: impl FnMut(Pid, Exit)) -> bool {
         self.reap(&mut reaped)
+    }
+
+    /// Reaps a child that was seen dead: this cannot fail or wait.
+    pub fn reap_dead(&mut self, pid: Pid) {
+        let _ = process::reap_counting(pid, false, &mut self.used);
+    }
+
+    /// What all that it reaped used.
+    #[must_use]
+    pub fn used(&self) -> Usage {
+        self.used
+    }
+
+    /// Whether this process was given precedence over others to win: it keeps it.
+    #[must_use]
+    pub fn raced(&self) -> bool {
+        self.raced
     }
 
     /// Our children now: those that were killed and are still there.
@@ -93,7 +113,7 @@ impl Sweep {
     /// Reaps all dead children; true when no child is left at all.
     fn reap(&mut self, reaped: &mut impl FnMut(Pid, Exit)) -> bool {
         loop {
-            match process::reap(-1, false) {
+            match process::reap_counting(-1, false, &mut self.used) {
                 Ok(Waited::Ended(pid, exit)) => {
                     self.searched.remove(&pid);
                     reaped(pid, exit);

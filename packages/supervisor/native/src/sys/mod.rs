@@ -15,6 +15,7 @@ pub mod namespace;
 pub mod poll;
 pub mod privilege;
 pub mod process;
+pub mod shared;
 pub mod signal;
 pub mod socket;
 pub mod title;

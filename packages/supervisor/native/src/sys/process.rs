@@ -27,6 +27,34 @@ pub enum Exit {
     Signal(i32),
 }
 
+/// What processes used, as the kernel counts it when they are reaped: their own share and that of all they had reaped themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time in user mode, in microseconds.
+    pub user_us: u64,
+    /// CPU time in the kernel, in microseconds.
+    pub system_us: u64,
+    /// The most resident memory that one of them had, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Bytes read from devices.
+    pub read_bytes: u64,
+    /// Bytes written to devices.
+    pub written_bytes: u64,
+}
+
+impl Usage {
+    fn add(&mut self, used: &libc::rusage) {
+        let microseconds = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
+        let scaled = |count: libc::c_long, unit: u64| u64::try_from(count).unwrap_or(0) * unit;
+        self.user_us += microseconds(used.ru_utime);
+        self.system_us += microseconds(used.ru_stime);
+        // The kernel counts memory in KiB and blocks of 512 bytes.
+        self.peak_memory_bytes = self.peak_memory_bytes.max(scaled(used.ru_maxrss, 1024));
+        self.read_bytes += scaled(used.ru_inblock, 512);
+        self.written_bytes += scaled(used.ru_oublock, 512);
+    }
+}
+
 /// What a wait found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -69,6 +97,21 @@ pub fn fork_into(cgroup: BorrowedFd<'_>) -> io::Result<Fork> {
 }
 
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks a process that shares the table of descriptors with this one: what either opens or closes, the other has or has not, and what one leaves open when it dies stays open for the other.
+///
+/// # Errors
+/// As clone(2).
+pub fn fork_with_descriptors() -> io::Result<Fork> {
+    let none = std::ptr::null::<libc::c_void>();
+    let flags = libc::c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
+    // SAFETY: without a stack of its own and without shared memory this is fork(2), and all our processes have one thread; the arguments after the stack are not looked at without their flags.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) };
+    match check(i32::try_from(pid).unwrap_or(-1))? {
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(pid)),
+    }
+}
 
 /// Ends this process at once: no destructor, no buffer, no handler.
 pub fn exit_now(code: i32) -> ! {
@@ -159,7 +202,7 @@ pub fn raise_priority() {
 /// # Errors
 /// As waitid(2).
 pub fn peek_ended() -> io::Result<Waited> {
-    wait(-1, libc::WNOHANG | libc::WNOWAIT)
+    wait(-1, libc::WNOHANG | libc::WNOWAIT, &mut Usage::default())
 }
 
 /// Reaps a child: `pid`, or -1 for any. With `block`, waits for one.
@@ -167,9 +210,17 @@ pub fn peek_ended() -> io::Result<Waited> {
 /// # Errors
 /// As waitid(2), without `ECHILD` and `EINTR`.
 pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
+    reap_counting(pid, block, &mut Usage::default())
+}
+
+/// As `reap`, and adds what the child used.
+///
+/// # Errors
+/// As `reap`.
+pub fn reap_counting(pid: Pid, block: bool, usage: &mut Usage) -> io::Result<Waited> {
     let options = if block { 0 } else { libc::WNOHANG };
     loop {
-        match wait(pid, options) {
+        match wait(pid, options, usage) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             waited => return waited,
         }
@@ -177,12 +228,16 @@ pub fn reap(pid: Pid, block: bool) -> io::Result<Waited> {
 }
 
 /// One wait for an end. A child that asked to be traced by its parent stops, and its stops are told whatever was asked for: we trace nobody, so it is let go and the wait goes on.
-fn wait(pid: Pid, options: libc::c_int) -> io::Result<Waited> {
+fn wait(pid: Pid, options: libc::c_int, usage: &mut Usage) -> io::Result<Waited> {
     let (kind, id) = libc::id_t::try_from(pid).map_or((libc::P_ALL, 0), |id| (libc::P_PID, id));
     loop {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: the structure is writable.
-        match check(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options | libc::WEXITED | libc::__WALL) }) {
+        let mut used = MaybeUninit::<libc::rusage>::zeroed();
+        let options = options | libc::WEXITED | libc::__WALL;
+        // Past the C library, which does not ask for the usage.
+        // SAFETY: both structures are writable.
+        let waited = unsafe { libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, used.as_mut_ptr()) };
+        match check(i32::try_from(waited).unwrap_or(-1)) {
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Waited::NoChild),
             Err(error) => return Err(error),
             Ok(_) => {}
@@ -191,28 +246,21 @@ fn wait(pid: Pid, options: libc::c_int) -> io::Result<Waited> {
         let info = unsafe { info.assume_init() };
         // SAFETY: waitid fills the child's fields, or none.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-        match info.si_code {
+        let exit = match info.si_code {
             _ if pid == 0 => return Ok(Waited::Alive),
-            libc::CLD_EXITED => return Ok(Waited::Ended(pid, Exit::Code(status))),
-            libc::CLD_KILLED | libc::CLD_DUMPED => return Ok(Waited::Ended(pid, Exit::Signal(status))),
-            _ => {
-                // The signal that it stopped for goes on to it, but for the trap of the tracing itself.
-                let signal = if status & 0x7f == libc::SIGTRAP { 0 } else { status & 0x7f };
-                // SAFETY: touches no memory. It fails for a child that has been killed meanwhile, whose end the next wait tells.
-                unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, libc::c_long::from(signal)) };
-            }
+            libc::CLD_EXITED => Some(Exit::Code(status)),
+            libc::CLD_KILLED | libc::CLD_DUMPED => Some(Exit::Signal(status)),
+            _ => None,
+        };
+        if let Some(exit) = exit {
+            // SAFETY: as for the other structure.
+            usage.add(&unsafe { used.assume_init() });
+            return Ok(Waited::Ended(pid, exit));
         }
-    }
-}
-
-/// What all reaped children used, their own reaped children included.
-#[must_use]
-pub fn children_usage() -> libc::rusage {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the structure is writable; zeros stand should the call fail, which it cannot for valid arguments.
-    unsafe {
-        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
-        usage.assume_init()
+        // The signal that it stopped for goes on to it, but for the trap of the tracing itself.
+        let signal = if status & 0x7f == libc::SIGTRAP { 0 } else { status & 0x7f };
+        // SAFETY: touches no memory. It fails for a child that has been killed meanwhile, whose end the next wait tells.
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, libc::c_long::from(signal)) };
     }
 }
 

@@ -158,7 +158,7 @@ impl Lab {
         let id = launch.job_id.clone();
         let sequence = self.send(launch);
         let answer = self.answer();
-        assert_eq!(answer.sequence, sequence);
+        assert_eq!(answer.sequence, sequence, "{answer:?}");
         match answer.response {
             Some(launcher_response::Response::Launched(launched)) => Ok(Job::new(self.dir.join("jobs").join(id), launched.shim_pid)),
             Some(launcher_response::Response::Refused(refused)) => Err(refused),

@@ -1,0 +1,142 @@
+//! Guard and shim that serve one job after another. A job counts as short here however slow the machine is.
+
+mod harness;
+
+use harness::{Job, Lab, alive, enclosed, is_root, parent, wait_for};
+use worker_supervisor::sys::signal;
+use worker_supervisor::wire::v1::{Launch, LauncherResponse, ShimRequest, Signal, Stop, launcher_request, launcher_response, result, shim_event, shim_request};
+
+const SHORT: &[&str] = &["--relayed-ms", "60000"];
+
+/// A job whose end was told over the launcher's wire, and its launch's sequence; `None` when it took so long that it got a socket.
+fn run_short(lab: &mut Lab, launch: Launch) -> Option<(Job, u64)> {
+    let dir = lab.dir.join("jobs").join(&launch.job_id);
+    let sequence = lab.send(launch);
+    let mut shim = 0;
+    loop {
+        let LauncherResponse { sequence: about, response } = lab.response();
+        match response {
+            // Of jobs that were only waited for.
+            _ if about < sequence => {}
+            Some(launcher_response::Response::Launched(launched)) => shim = launched.shim_pid,
+            Some(launcher_response::Response::Relayed(event)) => match event.event {
+                Some(shim_event::Event::Ended(_)) => return Some((Job::new(dir, shim), sequence)),
+                Some(shim_event::Event::Listening(_)) => {
+                    Job::new(dir, shim).end();
+                    return None;
+                }
+                _ => {}
+            },
+            other => panic!("not of a launch: {other:?}"),
+        }
+    }
+}
+
+/// The first short job that is served by the shim that served one before, together with that one.
+fn served_again(lab: &mut Lab, mut before: impl FnMut(&mut Lab) -> Launch, mut after: impl FnMut(&mut Lab) -> Launch) -> ((Job, u64), (Job, u64)) {
+    wait_for("a shim to serve a second job", || {
+        let launch = before(lab);
+        let first = run_short(lab, launch)?;
+        let launch = after(lab);
+        let second = run_short(lab, launch)?;
+        (first.0.shim == second.0.shim).then_some((first, second))
+    })
+}
+
+/// [SUB-4] [JOB-2]
+#[test]
+fn a_job_is_told_of_as_it_was_whatever_its_shim_served_before() {
+    for mut lab in [Lab::with(SHORT), Lab::as_ordinary_user_with(SHORT)] {
+        // dd has its block in memory.
+        let ((big, _), (small, _)) = served_again(
+            &mut lab,
+            |lab| lab.job(&["dd", "if=/dev/zero", "of=/dev/null", "bs=3M", "count=1", "status=none"]),
+            |lab| lab.shell("echo small >&2; kill -TERM $$"),
+        );
+        assert_eq!(big.exit_code(), Some(0));
+        assert_eq!((small.stdout().as_str(), small.stderr().as_str()), ("", "small\n"));
+        let (big, small) = (big.audit(), small.audit());
+        assert_eq!(small.outcome, Some(result::Outcome::Signal(libc::SIGTERM)));
+        assert!(small.start_time_ns > big.end_time_ns);
+        let (big, small) = (big.usage.expect("usage"), small.usage.expect("usage"));
+        assert!(big.peak_memory_bytes > 3 << 20 && small.peak_memory_bytes < 3 << 20, "{big:?} {small:?}");
+    }
+}
+
+/// [RUN-6] [ISO-5]
+#[test]
+fn shim_and_guard_leave_when_no_job_comes() {
+    let mut lab = Lab::with(SHORT);
+    let (first, _) = served_again(&mut lab, |lab| lab.job(&["true"]), |lab| lab.job(&["true"])).0;
+    let guard = parent(first.shim);
+    wait_for("the shim to leave", || (!alive(first.shim)).then_some(()));
+    wait_for("the guard to leave", || (!alive(guard)).then_some(()));
+}
+
+/// [RUN-2] [SUB-2]
+#[test]
+fn a_shim_that_waits_and_is_killed_or_loses_its_guard_costs_no_job() {
+    let mut lab = Lab::with(SHORT);
+    for kill_guard in [false, true] {
+        let (first, _) = served_again(&mut lab, |lab| lab.job(&["true"]), |lab| lab.job(&["true"])).1;
+        let guard = parent(first.shim);
+        let killed = if kill_guard { guard } else { first.shim };
+        signal::send(killed, libc::SIGKILL).expect("kill");
+        wait_for("its death", || (!alive(killed)).then_some(()));
+        for _ in 0..3 {
+            let launch = lab.shell("echo ran");
+            let job = lab.run(launch);
+            assert_eq!((job.exit_code(), job.stdout().as_str()), (Some(0), "ran\n"));
+            assert_ne!(job.shim, first.shim, "a shim without a guard serves nobody");
+        }
+    }
+}
+
+/// [KILL-3]
+#[test]
+fn what_comes_late_for_a_job_that_has_ended_does_not_touch_the_next() {
+    let mut lab = Lab::with(SHORT);
+    let (_, (before, sequence)) = served_again(&mut lab, |lab| lab.job(&["true"]), |lab| lab.job(&["true"]));
+    let next = lab.shell("sleep 0.005; exit 5");
+    let dir = lab.dir.join("jobs").join(&next.job_id);
+    lab.send(next);
+    for request in [shim_request::Request::Stop(Stop { grace_ms: 0, ..Stop::default() }), shim_request::Request::Signal(Signal { signal: libc::SIGKILL })] {
+        lab.ask(sequence, launcher_request::Request::Relay(ShimRequest { sequence: 9, request: Some(request) }));
+    }
+    lab.answer();
+    let next = Job::new(dir, before.shim);
+    assert_eq!(next.exit_code(), Some(5));
+}
+
+/// [RUN-3] [RUN-4]
+#[test]
+fn a_shim_that_is_killed_in_a_later_job_leaves_nothing_of_that_one() {
+    for mut lab in [Lab::with(SHORT), Lab::as_ordinary_user_with(SHORT)] {
+        let (before, _) = served_again(&mut lab, |lab| lab.job(&["true"]), |lab| lab.job(&["true"])).1;
+        let launch = lab.shell("setsid sleep 1000 & sleep 1000 & echo ready; wait");
+        let job = lab.launch(launch);
+        job.first_line();
+        let guard = parent(job.shim);
+        signal::send(job.shim, libc::SIGKILL).expect("kill");
+        wait_for("the guard to end the tree", || (!alive(guard)).then_some(()));
+        assert!(harness::of_jobs(&lab).is_empty(), "processes of the job are left");
+        assert_eq!(job.result(), None);
+        assert!(before.result().is_some(), "the job before is as it was");
+    }
+}
+
+/// [ISO-1] [ISO-5] [ISO-8]
+#[test]
+fn sandboxes_of_one_shim_know_nothing_of_each_other() {
+    let mut lab = Lab::with(SHORT);
+    if lab.hello.host.as_ref().and_then(|host| host.sandbox.clone()).is_none_or(|tried| !tried.done) || !is_root() {
+        eprintln!("skipped: root's sandboxes alone are served by one shim, and this host or user has none");
+        return;
+    }
+    let script = "ls -A /workspace /tmp /run; echo $$; touch /workspace/mine /tmp/mine; sleep 1000 & exit 0";
+    let ((first, _), (second, _)) = served_again(&mut lab, |lab| enclosed(lab.shell(script)), |lab| enclosed(lab.shell(script)));
+    assert_eq!(first.exit_code(), Some(0));
+    assert_eq!(first.stdout(), second.stdout(), "the second sees what the first saw, down to its process id");
+    assert!(!second.stdout().contains("mine"));
+    harness::assert_nothing_left(&lab, &second);
+}
