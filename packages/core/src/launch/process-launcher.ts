@@ -163,7 +163,7 @@ export class ProcessLauncher implements Launcher {
     const decoder = new FrameDecoder();
     socket.on('data', (piece: Buffer) => {
       try {
-        for (const frame of decoder.push(piece)) this.#receive(child, frame);
+        for (const frame of decoder.push(piece)) if (!socket.destroyed) this.#receive(child, frame);
       } catch (error) {
         this.#options.log({ level: 'error', message: 'the launcher sent what is no message; it is replaced', error });
         child.kill('SIGKILL');
@@ -209,15 +209,16 @@ export class ProcessLauncher implements Launcher {
 
   #greeted(child: ChildProcess, { protocolVersion, host }: LauncherHello): void {
     this.#isGreeted = true;
-    this.#abilities = hostAbilities(host);
     if (protocolVersion === PROTOCOL_VERSION) {
+      this.#abilities = hostAbilities(host);
       this.#hello.resolve(undefined);
       return;
     }
     const message = `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`;
     this.#hello.reject(new CoreError('unavailable', message));
-    // The binary was replaced under us. What this one would answer might mean something else.
+    // The binary was replaced under us. What this one answers might mean something else: nothing more is taken from it.
     this.#options.log({ level: 'error', message });
+    this.#socket?.destroy();
     child.kill('SIGKILL');
   }
 
