@@ -59,11 +59,11 @@ fn a_launcher_with_all_the_starts_it_may_have_and_answers_that_nobody_reads_rest
     assert!(after.0 - before.0 <= WAKES, "woken {} times in {lasted:?}", after.0 - before.0);
     assert!(after.1 - before.1 <= 2, "{} hundredths of a second of CPU in {lasted:?}", after.1 - before.1);
     // Once somebody reads, everything is answered.
-    let (mut refused, mut launched) = (0, 0);
-    while refused < UNREAD + 1 || launched < STARTS {
+    let (mut refused, mut started) = (0, 0);
+    while refused < UNREAD + 1 || started < STARTS {
         match lab.answer() {
             LauncherResponse { response: Some(launcher_response::Response::Refused(_)), .. } => refused += 1,
-            LauncherResponse { response: Some(launcher_response::Response::Launched(_)), .. } => launched += 1,
+            LauncherResponse { response: Some(launcher_response::Response::Launched(_)), .. } => started += 1,
             other => panic!("not an answer: {other:?}"),
         }
     }
