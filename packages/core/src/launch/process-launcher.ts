@@ -35,6 +35,8 @@ interface Options {
   readonly cgroup: string;
   /** Default: the launcher's. */
   readonly jobUids?: { readonly first: number; readonly last: number };
+  /** The user that all jobs are to run as: whether that can be done is told with the rest. */
+  readonly runAs?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly log: (event: LogEvent) => void;
 }
 
@@ -174,9 +176,10 @@ export class ProcessLauncher implements Launcher {
   }
 
   #arguments(): string[] {
-    const { stateDir, cgroup, jobUids } = this.#options;
+    const { stateDir, cgroup, jobUids, runAs } = this.#options;
     const uids = jobUids === undefined ? [] : ['--job-uids', `${jobUids.first}-${jobUids.last}`];
-    return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids];
+    const user = runAs === undefined ? [] : ['--run-as', `${runAs.uid}:${runAs.gid}:${runAs.groups.join()}`];
+    return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids, ...user];
   }
 
   #receive(child: ChildProcess, frame: Uint8Array): void {

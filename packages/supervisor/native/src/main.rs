@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use worker_supervisor::identity::Range;
+use worker_supervisor::identity::{Identity, Range};
 use worker_supervisor::launcher::{self, CgroupWish, Wishes};
 
 const USAGE: &str =
-    "usage: worker-supervisor launcher --state-dir DIR [--cgroup auto|none|PATH] [--job-uids FIRST-LAST]   (file descriptor 3: a stream socket to core)
+    "usage: worker-supervisor launcher --state-dir DIR [--cgroup auto|none|PATH] [--job-uids FIRST-LAST] [--run-as UID:GID:GROUPS]   (file descriptor 3: a stream socket to core)
        worker-supervisor --version";
 
 fn main() -> ExitCode {
@@ -38,13 +38,14 @@ fn misused() -> ExitCode {
 
 /// The launcher's flags; `None` when they are none.
 fn parse(flags: &[&str]) -> Option<Wishes> {
-    let mut wishes = Wishes { cgroup: CgroupWish::Auto, job_uids: Range::DEFAULT };
+    let mut wishes = Wishes { cgroup: CgroupWish::Auto, job_uids: Range::DEFAULT, run_as: None };
     for pair in flags.chunks(2) {
         match pair {
             ["--cgroup", "auto"] => wishes.cgroup = CgroupWish::Auto,
             ["--cgroup", "none"] => wishes.cgroup = CgroupWish::None,
             ["--cgroup", path] if path.starts_with('/') => wishes.cgroup = CgroupWish::Below(PathBuf::from(path)),
             ["--job-uids", range] => wishes.job_uids = Range::parse(range)?,
+            ["--run-as", user] => wishes.run_as = Some(Identity::parse(user)?),
             _ => return None,
         }
     }

@@ -29,6 +29,8 @@ pub struct Wishes {
     pub cgroup: CgroupWish,
     /// User ids that jobs may have of their own.
     pub job_uids: Range,
+    /// The user that all jobs are to run as.
+    pub run_as: Option<Identity>,
 }
 
 /// The launcher's means.
@@ -41,6 +43,7 @@ pub struct Means {
     leases: Leases,
     leftovers: Leftovers,
     own_uids: Attempt,
+    run_as: Option<Attempt>,
     /// What sandboxes are made from.
     pub enclosing: Enclosing,
 }
@@ -52,7 +55,7 @@ impl Means {
         let state_dir = &state.path;
         let leases = Leases::new(wishes.job_uids, state_dir);
         let own_uids = if process::own_uid() == 0 {
-            identity::try_own_uids(&leases.example())
+            identity::try_to_assume(&leases.example())
         } else {
             Attempt { done: false, stage: "setresuid".to_owned(), errno: libc::EPERM }
         };
@@ -64,6 +67,7 @@ impl Means {
             leases,
             leftovers: Leftovers::default(),
             own_uids,
+            run_as: wishes.run_as.as_ref().map(identity::try_to_assume),
             enclosing: Enclosing::find(state.work.as_fd()),
         }
     }
@@ -74,6 +78,7 @@ impl Means {
         Host {
             controllers: self.cgroups.describe(),
             own_uids: Some(self.own_uids.clone()),
+            run_as: self.run_as.clone(),
             memory_bytes: host::memory_bytes(),
             cpus: host::cpus(),
             kernel_release: host::kernel_release(),
