@@ -39,6 +39,7 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
       cgroup: policy.cgroup,
       log,
       ...(jobUids === undefined ? {} : { jobUids }),
+      ...(runAs === undefined ? {} : { runAs }),
     });
     const opened = new LocalJobRunner({ store, launcher, jobsDirectory: directory.jobs, policy, runAs, surroundings, log });
     runner = opened;

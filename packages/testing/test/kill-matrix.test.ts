@@ -3,7 +3,19 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import { EndReason, IsolationMode, JobState } from '@worker/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compile, eventually, isAlive, Lifeline, processesOf, supervisorsOf, TestBed, within, type RunOptions } from '../src/index.ts';
+import {
+  childrenOf,
+  compile,
+  eventually,
+  isAlive,
+  Lifeline,
+  OwnHost,
+  processesOf,
+  supervisorsOf,
+  TestBed,
+  within,
+  type RunOptions,
+} from '../src/index.ts';
 
 // What the answer may take on the wire and on a busy machine, beside what the contract allows the kill.
 const WIRE_MS = 2_000;
@@ -21,6 +33,8 @@ interface Ground {
   readonly by?: 'kill.namespace' | 'kill.cgroup' | 'kill.own-uid';
   /** A cgroup of the server's own, handed to its user. */
   readonly delegated?: boolean;
+  /** The server and its jobs see and reach nobody else of the test's machine. */
+  readonly apart?: boolean;
   /** What would not end at the job: on the host it is the test's machine. */
   readonly without?: readonly Way[];
 }
@@ -43,6 +57,14 @@ const grounds: readonly Ground[] = [
           args: ['--cgroup', 'none', '--run-as', 'root'],
           without: ['kill-init', 'kill-all'] as const,
         },
+        // What kills the server as well is told of below.
+        {
+          name: 'root, with neither, on an own host',
+          run: host,
+          args: ['--cgroup', 'none', '--run-as', 'root'],
+          apart: true,
+          without: ways.filter((way) => way !== 'kill-init'),
+        },
       ]
     : []),
   { name: 'an ordinary user, in a sandbox', ...ordinary, run: sandbox, by: 'kill.namespace' },
@@ -61,17 +83,20 @@ const grounds: readonly Ground[] = [
   { name: 'an ordinary user, with neither', ...ordinary, run: host, args: ['--cgroup', 'none'], without: ['kill-all'] },
 ];
 
-describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated = false, without = [] }) => {
+describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated = false, apart = false, without = [] }) => {
   let bed: TestBed;
   let program: string;
   let quit: string;
+  let ownHost: OwnHost | undefined;
   const cgroup = delegated ? Delegated.make(uid) : undefined;
   beforeAll(async () => {
+    ownHost = apart ? await OwnHost.start() : undefined;
     bed = await TestBed.open({
       ...(uid === undefined ? {} : { uid }),
       args,
       isolation: 'host,sandbox',
       ...(cgroup === undefined ? {} : { cgroup: cgroup.path }),
+      ...(ownHost === undefined ? {} : { within: ownHost.within }),
     });
     const { capabilities } = await bed.owner.jobs.getServerInfo({});
     const can = new Set(capabilities.filter(({ available }) => available).map(({ name }) => name));
@@ -85,6 +110,7 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
     writeFileSync(quit, '');
     await bed[Symbol.asyncDispose]();
     await cgroup?.remove();
+    await ownHost?.[Symbol.asyncDispose]();
   });
 
   test.each(ways.filter((way) => !without.includes(way)))(
@@ -166,23 +192,33 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
 });
 
 // Nobody is safe from a process of the own user: what remains is to say so.
-test.runIf(asRoot)(
-  "a job on the host as the server's own ordinary user that kills all that it may ends the server as well; the next one says LOST [RUN-4, KILL-7]",
-  async () => {
-    await using bed = await TestBed.open({ ...ordinary, isolation: 'host', args: ['--cgroup', 'none'] });
+test.runIf(asRoot).each([
+  { name: "the server's own ordinary user", options: { ...ordinary, args: ['--cgroup', 'none'] }, apart: false },
+  { name: 'root, on a host of its own,', options: { args: ['--cgroup', 'none', '--run-as', 'root'] }, apart: true },
+])(
+  'a job on the host as $name that kills all that it may ends the server as well, and dies with it; the next one says LOST [RUN-4, KILL-7]',
+  async ({ options, apart }) => {
+    await using ownHost = apart ? await OwnHost.start() : undefined;
+    await using bed = await TestBed.open({
+      ...options,
+      isolation: 'host',
+      ...(ownHost === undefined ? {} : { within: ownHost.within }),
+    });
     const program = await compile('hard-to-kill', bed.shared);
     using lifeline = new Lifeline(bed.path('lifeline'));
     const id = await bed.run('', { argv: [program, 'kill-all'], env: { LIFELINE: lifeline.path } }).catch(() => undefined);
     await within(10_000, 'the server is killed', bed.server.exited);
+    // What it left alone was itself: with its shim it has nobody left to live for.
+    await eventually(() => !lifeline.held(), { what: 'the job is gone' });
     bed.server = await bed.server.restart();
     const { jobs } = await bed.owner.jobs.listJobs({});
     expect(jobs).toHaveLength(1);
     expect(id === undefined || jobs[0]?.id === id).toBe(true);
     const job = await bed.ended(jobs[0]!.id);
     expect([job.state, job.reason, job.exitCode]).toEqual([JobState.LOST, EndReason.LOST, -1]);
-    // What the job left alone was itself, and nobody is left who could have ended it.
-    for (const { pid } of processesOf(`WORKER_JOB_ID=${job.id}`)) process.kill(pid, 'SIGKILL');
-    await eventually(() => !lifeline.held(), { what: 'the job is gone' });
+    const stopped = await bed.owner.jobs.stopJob({ id: job.id });
+    expect([stopped.job?.state, stopped.survivingPids]).toEqual([JobState.LOST, []]);
+    expect(processesOf(`WORKER_JOB_ID=${job.id}`)).toEqual([]);
     const after = await bed.ended(await bed.run('exit 3'));
     expect([after.state, after.exitCode]).toEqual([JobState.COMPLETED, 3]);
   },
@@ -241,8 +277,4 @@ function cgroupsOf(id: string): string[] {
     // A directory went while it looked: it is asked again.
     return ['unknown'];
   }
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
 }

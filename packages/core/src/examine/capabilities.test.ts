@@ -89,8 +89,27 @@ test.each<[string, Surroundings, string, string]>([
     'isolation.own-uid',
     '--job-uids 55535-65534',
   ],
+  [
+    'a user namespace that forbids to change groups',
+    { ...DEBIAN, forbidsGroups: true },
+    'isolation.own-uid',
+    'outside of this user namespace',
+  ],
+  ['the same', { ...DEBIAN, forbidsGroups: true }, 'isolation.sandbox', 'outside of this user namespace'],
 ])('[ISO-7] %s is told from the rest, and has its own cure', (_, host, name, cure) => {
   expect(capabilities(NOTHING, host, USE).find((found) => found.name === name)?.cure).toContain(cure);
+});
+
+test.each([
+  ['setgroups', EPERM, DEBIAN, 'CAP_SETGID'],
+  ['setresuid', EPERM, { ...DEBIAN, container: 'podman' } as const, 'podman run --cap-add SETUID'],
+  ['setresuid', 22, DEBIAN, 'exist in this user namespace'],
+  ['setgroups', EPERM, { ...DEBIAN, forbidsGroups: true }, 'outside of this user namespace'],
+])('[ISO-7] jobs that cannot become the user named for them: where %s fails with %i the cure is its own', (stage, errno, host, cure) => {
+  const abilities = { ...ABLE, runAs: failed(stage, errno) };
+  const found = capabilities(abilities, host, { ...USE, runAs: 'build', ownUids: false }).find(({ name }) => name === 'isolation.host');
+  expect(found).toMatchObject({ available: false, detail: expect.stringContaining(`the user build: ${stage} fails`) as string });
+  expect(found?.cure).toContain(cure);
 });
 
 test('[ISO-7] cgroups that were switched off are cured by switching them on', () => {
@@ -136,6 +155,7 @@ test('[ISO-7] the facts that tell cures apart are read from the host, and what i
       'proc/sys/user/max_user_namespaces': '63\n',
       'proc/sys/kernel/unprivileged_userns_clone': 'nonsense',
       'proc/self/uid_map': '         0       1000          1\n         1     100000      65536\n',
+      'proc/self/setgroups': 'deny\n',
       '.dockerenv': '',
     };
     for (const [path, text] of Object.entries(files)) {
@@ -149,6 +169,7 @@ test('[ISO-7] the facts that tell cures apart are read from the host, and what i
       apparmorRestrictsUserns: 1,
       maxUserNamespaces: 63,
       mappedUids: { first: 1000, last: 65_536 },
+      forbidsGroups: true,
     });
     expect(found).not.toHaveProperty('unprivilegedUsernsClone');
   } finally {

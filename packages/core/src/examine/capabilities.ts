@@ -3,7 +3,7 @@ import type { IsolationMode } from '../job/job-spec.ts';
 import type { Capability } from '../job-runner.ts';
 import type { LimitName } from '../limit/limit-name.ts';
 import { limitSupport } from '../limit/limit-support.ts';
-import { controllerCure, networkCure, ownUidCure, sandboxCure } from './cures.ts';
+import { controllerCure, networkCure, ownUidCure, runAsCure, sandboxCure } from './cures.ts';
 import type { Attempt, HostAbilities } from './host-abilities.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -25,6 +25,7 @@ export function capabilities(
   surroundings: Surroundings,
   { cgroup, runAs, ownUids: givesUids, mode }: Uses,
 ): readonly Capability[] {
+  const becoming = abilities.runAs ?? { done: true, stage: '', errno: 0 };
   const { sandbox, networkNamespace, seccomp, ownUids, landlockAbi, controllers } = abilities;
   const tried = (name: string, attempt: Attempt, detail: string, missing: string, cure: string): Capability =>
     attempt.done ? { name, available: true, detail } : lacking(name, `${missing}${why(attempt)}`, cure);
@@ -38,11 +39,13 @@ export function capabilities(
       'no sandbox can be made',
       sandboxCure(sandbox, surroundings),
     ),
-    {
-      name: 'isolation.host',
-      available: true,
-      detail: `jobs see the host, in a session of their own, ${whom(abilities, surroundings, runAs)}`,
-    },
+    tried(
+      'isolation.host',
+      becoming,
+      `jobs see the host, in a session of their own, ${whom(abilities, surroundings, runAs)}`,
+      `jobs cannot run ${whom(abilities, surroundings, runAs)}`,
+      runAsCure(becoming, surroundings),
+    ),
     tried(
       'isolation.network-none',
       networkNamespace,

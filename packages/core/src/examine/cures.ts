@@ -1,11 +1,15 @@
 import type { Attempt, Controller, ControllerName } from './host-abilities.ts';
 import type { Surroundings } from './surroundings.ts';
 
+const EINVAL = 22;
 const ENOSPC = 28;
+// Such a namespace is made for nothing: what an ordinary user lacks for a sandbox, the supervisor makes by itself.
+const OUTSIDE = 'start the server outside of this user namespace, as the ordinary user that it is: it makes those of its jobs by itself';
 const RUN_AS_ROOT = 'run the server as root, or let jobs ask for mode host';
 
 /** What gives a sandbox to a host that makes none. */
 export function sandboxCure(failed: Attempt, host: Surroundings): string {
+  if (host.isRoot && host.forbidsGroups === true) return OUTSIDE;
   if (host.container !== undefined) return containerCure(host, failed.stage.includes('proc'));
   // Root makes no user namespace, so the switches below do not stop it, but for the count.
   if (host.maxUserNamespaces === 0 || (failed.errno === ENOSPC && failed.stage.includes('user')))
@@ -24,9 +28,21 @@ export function networkCure(failed: Attempt, host: Surroundings): string {
   return sandboxCure(failed, host);
 }
 
+/** What lets jobs run as a user that the server is told. */
+export function runAsCure({ stage, errno }: Attempt, host: Surroundings): string {
+  if (host.forbidsGroups === true) return OUTSIDE;
+  if (errno === EINVAL)
+    return 'name a user whose ids, groups included, exist in this user namespace, as /proc/self/uid_map and gid_map tell them';
+  const capability = stage === 'setresuid' ? 'CAP_SETUID' : 'CAP_SETGID';
+  return host.container === undefined
+    ? `give the server ${capability}: remove CapabilityBoundingSet= from its unit`
+    : `${runCommand(host)} --cap-add ${capability.slice(4)} …`;
+}
+
 /** What gives jobs of a root server user ids of their own. */
 export function ownUidCure(host: Surroundings): string {
   if (!host.isRoot) return 'run the server as root';
+  if (host.forbidsGroups === true) return OUTSIDE;
   const { mappedUids } = host;
   // In a container without a range as large as the default one lies beyond what is mapped.
   if (mappedUids !== undefined && mappedUids.last < 1_880_000_000 && mappedUids.last - mappedUids.first >= 1000) {

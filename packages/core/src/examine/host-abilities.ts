@@ -9,6 +9,8 @@ export interface HostAbilities {
   readonly landlockAbi: number;
   readonly controllers: { readonly [Name in ControllerName]: Controller };
   readonly ownUids: Attempt;
+  /** Becoming the user that all jobs are to run as; undefined where there is none. */
+  readonly runAs?: Attempt;
   /** 0: not known. */
   readonly memoryBytes: number;
   /** 0: not known. */
@@ -55,6 +57,7 @@ export function hostAbilities(host: Host | undefined): HostAbilities {
       kill: controller('kill'),
     },
     ownUids: attempt(host?.ownUids),
+    ...(host?.runAs === undefined ? {} : { runAs: attempt(host.runAs) }),
     memoryBytes: Number(host?.memoryBytes ?? 0n),
     cpus: host?.cpus ?? 0,
     kernel: kernelVersion(host?.kernelRelease ?? ''),

@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly maxOpenFiles?: number;
   /** User ids from 1,000 on that exist in this user namespace: the longest run of them. */
   readonly mappedUids?: { readonly first: number; readonly last: number };
+  /** In a user namespace in which nobody may change groups: one that an ordinary user made without a helper. */
+  readonly forbidsGroups?: boolean;
   /** The supervisor's path, for a profile of it. */
   readonly supervisorPath: string;
 }
@@ -53,6 +55,7 @@ export function readSurroundings(supervisorPath: string, root = '/', environment
     container: container(root, environment),
     hasSystemd: existsSync(join(root, 'run/systemd/system')),
     supervisorPath,
+    ...(text('proc/self/setgroups')?.trim() === 'deny' ? { forbidsGroups: true } : {}),
     ...(Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)) as Partial<Surroundings>),
   };
 }

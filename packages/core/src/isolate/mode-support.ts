@@ -1,4 +1,4 @@
-import { networkCure, ownUidCure, sandboxCure } from '../examine/cures.ts';
+import { networkCure, ownUidCure, runAsCure, sandboxCure } from '../examine/cures.ts';
 import type { Attempt, HostAbilities } from '../examine/host-abilities.ts';
 import type { Surroundings } from '../examine/surroundings.ts';
 import { errnoName } from '../job/errno-name.ts';
@@ -19,6 +19,11 @@ export function missingForMode(
 ): Missing | undefined {
   if (ownUids && !abilities.ownUids.done)
     return { detail: `no user ids of their own for jobs${why(abilities.ownUids)}`, cure: ownUidCure(surroundings) };
+  if (abilities.runAs?.done === false)
+    return {
+      detail: `jobs cannot run as the user that is named for them${why(abilities.runAs)}`,
+      cure: runAsCure(abilities.runAs, surroundings),
+    };
   if (mode === 'sandbox' && !abilities.sandbox.done)
     return { detail: `no sandbox${why(abilities.sandbox)}`, cure: sandboxCure(abilities.sandbox, surroundings) };
   return undefined;

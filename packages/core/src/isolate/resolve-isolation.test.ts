@@ -48,4 +48,6 @@ test('[ISO-7] [ISO-8] what the host cannot make is refused at the opening with i
   expect(open({ modes: ['sandbox'], networks: ['none', 'host'] }, NO_NETWORK)).toEqual([]);
   expect(() => open({}, NO_UIDS)).toThrow(unavailable('--run-as'));
   expect(open({ ownUids: false }, NO_UIDS)).toEqual([]);
+  const nobodyElse = { ...ABLE, runAs: failed('setresuid', EPERM) };
+  expect(() => open({ ownUids: false }, nobodyElse)).toThrow(unavailable('CAP_SETUID'));
 });

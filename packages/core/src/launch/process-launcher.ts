@@ -35,6 +35,8 @@ interface Options {
   readonly cgroup: string;
   /** Default: the launcher's. */
   readonly jobUids?: { readonly first: number; readonly last: number };
+  /** The user that all jobs are to run as: whether that can be done is told with the rest. */
+  readonly runAs?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly log: (event: LogEvent) => void;
 }
 
@@ -163,7 +165,7 @@ export class ProcessLauncher implements Launcher {
     const decoder = new FrameDecoder();
     socket.on('data', (piece: Buffer) => {
       try {
-        for (const frame of decoder.push(piece)) this.#receive(child, frame);
+        for (const frame of decoder.push(piece)) if (!socket.destroyed) this.#receive(child, frame);
       } catch (error) {
         this.#options.log({ level: 'error', message: 'the launcher sent what is no message; it is replaced', error });
         child.kill('SIGKILL');
@@ -174,9 +176,10 @@ export class ProcessLauncher implements Launcher {
   }
 
   #arguments(): string[] {
-    const { stateDir, cgroup, jobUids } = this.#options;
+    const { stateDir, cgroup, jobUids, runAs } = this.#options;
     const uids = jobUids === undefined ? [] : ['--job-uids', `${jobUids.first}-${jobUids.last}`];
-    return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids];
+    const user = runAs === undefined ? [] : ['--run-as', `${runAs.uid}:${runAs.gid}:${runAs.groups.join()}`];
+    return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids, ...user];
   }
 
   #receive(child: ChildProcess, frame: Uint8Array): void {
@@ -209,15 +212,16 @@ export class ProcessLauncher implements Launcher {
 
   #greeted(child: ChildProcess, { protocolVersion, host }: LauncherHello): void {
     this.#isGreeted = true;
-    this.#abilities = hostAbilities(host);
     if (protocolVersion === PROTOCOL_VERSION) {
+      this.#abilities = hostAbilities(host);
       this.#hello.resolve(undefined);
       return;
     }
     const message = `the supervisor speaks version ${protocolVersion} of the wire, this release ${PROTOCOL_VERSION}`;
     this.#hello.reject(new CoreError('unavailable', message));
-    // The binary was replaced under us. What this one would answer might mean something else.
+    // The binary was replaced under us. What this one answers might mean something else: nothing more is taken from it.
     this.#options.log({ level: 'error', message });
+    this.#socket?.destroy();
     child.kill('SIGKILL');
   }
 

@@ -41,7 +41,7 @@ function connectErrorOfCore(error: CoreError): ConnectError {
     case 'unavailable':
       return refusal(
         'RUNNER_UNAVAILABLE',
-        'the server cannot do this now; nothing was changed: try again, and if it persists ask its operator',
+        'the server cannot do this now; nothing was acknowledged: try again, with the same request id, and if it persists ask its operator',
         error,
       );
     case 'closed':

@@ -13,11 +13,18 @@ export class Program {
   stdout = '';
   stderr = '';
 
+  /** `within`: words before its command line, of a program that becomes it. */
   constructor(
     args: readonly string[],
-    options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly uid?: number } = {},
+    options: {
+      readonly env?: Record<string, string>;
+      readonly cwd?: string;
+      readonly uid?: number;
+      readonly within?: readonly string[];
+    } = {},
   ) {
-    this.child = spawn(process.execPath, ['--conditions=@worker/source', main, ...args], {
+    const [program, ...words] = [...(options.within ?? []), process.execPath];
+    this.child = spawn(program, [...words, '--conditions=@worker/source', main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...options.env },
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use worker_supervisor::identity::Range;
+use worker_supervisor::identity::{Identity, Range};
 use worker_supervisor::launcher::{self, CgroupWish, Wishes};
 use worker_supervisor::shim::RELAYED;
 
 const USAGE: &str =
-    "usage: worker-supervisor launcher --state-dir DIR [--cgroup auto|none|PATH] [--job-uids FIRST-LAST] [--relayed-ms MS]   (file descriptor 3: a stream socket to core)
+    "usage: worker-supervisor launcher --state-dir DIR [--cgroup auto|none|PATH] [--job-uids FIRST-LAST] [--run-as UID:GID:GROUPS] [--relayed-ms MS]   (file descriptor 3: a stream socket to core)
        worker-supervisor --version";
 
 fn main() -> ExitCode {
@@ -40,7 +40,7 @@ fn misused() -> ExitCode {
 
 /// The launcher's flags; `None` when they are none.
 fn parse(flags: &[&str]) -> Option<Wishes> {
-    let mut wishes = Wishes { cgroup: CgroupWish::Auto, job_uids: Range::DEFAULT, relayed: RELAYED };
+    let mut wishes = Wishes { cgroup: CgroupWish::Auto, job_uids: Range::DEFAULT, run_as: None, relayed: RELAYED };
     for pair in flags.chunks(2) {
         match pair {
             ["--cgroup", "auto"] => wishes.cgroup = CgroupWish::Auto,
@@ -48,6 +48,7 @@ fn parse(flags: &[&str]) -> Option<Wishes> {
             ["--cgroup", path] if path.starts_with('/') => wishes.cgroup = CgroupWish::Below(PathBuf::from(path)),
             ["--relayed-ms", time] => wishes.relayed = Duration::from_millis(time.parse().ok()?),
             ["--job-uids", range] => wishes.job_uids = Range::parse(range)?,
+            ["--run-as", user] => wishes.run_as = Some(Identity::parse(user)?),
             _ => return None,
         }
     }

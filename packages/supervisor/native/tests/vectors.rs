@@ -279,6 +279,7 @@ fn hello_of_a_host() -> LauncherHello {
             controller("io", 0, "", 2),
         ],
         own_uids: failed("setresuid", 22),
+        run_as: None,
         memory_bytes: 5_000_000_000,
         cpus: 2,
         kernel_release: "6.1.0".to_owned(),

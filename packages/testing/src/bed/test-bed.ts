@@ -25,6 +25,8 @@ export interface TestBedOptions {
   readonly parent?: string;
   /** A cgroup that the server is put into when it is started. */
   readonly cgroup?: string;
+  /** Words before its command line, of a program that has it as its only child: as those of an `OwnHost`. */
+  readonly within?: readonly string[];
   /** Its environment beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -84,7 +86,7 @@ export class TestBed implements AsyncDisposable {
       mkdirSync(stateDir, { mode: 0o700 });
       const shared = join(directory, 'shared');
       mkdirSync(shared);
-      const { uid, args = [], isolation, env, cgroup } = options;
+      const { uid, args = [], isolation, env, cgroup, within: words } = options;
       if (uid !== undefined) handOver(directory, uid);
       // Jobs run as users of their own: they pass through, and see what is theirs.
       chmodSync(directory, 0o711);
@@ -96,6 +98,7 @@ export class TestBed implements AsyncDisposable {
         args: [...isolated(isolation, uid, shared), ...args],
         ...(env === undefined ? {} : { env }),
         ...(cgroup === undefined ? {} : { cgroup }),
+        ...(words === undefined ? {} : { within: words }),
         ...(uid === undefined ? {} : { uid }),
       });
       return new TestBed(directory, certificates, server, await server.ready);

@@ -23,6 +23,11 @@ export function parentOf(pid: number): number | undefined {
   return parent === undefined ? undefined : Number(parent);
 }
 
+/** The process ids of its children, the dead that it has not buried yet among them. None when there is no such process. */
+export function childrenOf(pid: number): number[] {
+  return procFile(pid, `task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
 /** Whether the process lives: neither gone nor a zombie. */
 export function isAlive(pid: number): boolean {
   const state = /^State:\t(\S)/m.exec(procFile(pid, 'status'))?.[1];

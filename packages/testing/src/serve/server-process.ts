@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from '../eventually.ts';
+import { childrenOf } from '../find/processes-of.ts';
 import type { DevCertificates } from './dev-certificates.ts';
 
 export interface ServerProcessOptions {
@@ -19,6 +20,8 @@ export interface ServerProcessOptions {
   readonly uid?: number;
   /** The directory of a cgroup to put it into; the test must be root. */
   readonly cgroup?: string;
+  /** Words before its command line, of a program that has it as its only child and leaves as it does: such as those of an `OwnHost`. */
+  readonly within?: readonly string[];
 }
 
 export interface Exit {
@@ -50,9 +53,11 @@ export class ServerProcess implements AsyncDisposable {
   constructor(options: ServerProcessOptions) {
     const { certificates, uid } = options;
     this.options = options;
+    const [program, ...words] = [...(options.within ?? []), process.execPath];
     this.#child = spawn(
-      process.execPath,
+      program,
       [
+        ...words,
         ...[entry, '--listen', `127.0.0.1:${options.port}`, '--state-dir', options.stateDir],
         ...['--ca', certificates.ca, '--cert', certificates.server.cert, '--key', certificates.server.key],
         ...(options.args ?? []),
@@ -100,7 +105,8 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Sends the signal and resolves when the process has left. */
   async kill(signal: NodeJS.Signals): Promise<Exit> {
-    this.#child.kill(signal);
+    if (this.options.within === undefined) this.#child.kill(signal);
+    else for (const server of childrenOf(this.pid)) process.kill(server, signal);
     return within(15_000, `worker-server leaves on ${signal}; it said: ${this.#stderr}`, this.exited);
   }
 

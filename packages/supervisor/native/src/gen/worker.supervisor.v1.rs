@@ -481,6 +481,9 @@ pub struct Host {
     /// As uname(2) tells it.
     #[prost(string, tag = "9")]
     pub kernel_release: ::prost::alloc::string::String,
+    /// Becoming the user that all jobs are to run as; unset where the command line names none.
+    #[prost(message, optional, tag = "10")]
+    pub run_as: ::core::option::Option<Attempt>,
 }
 /// Something tried.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

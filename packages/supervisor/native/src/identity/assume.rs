@@ -28,9 +28,9 @@ fn steps(identity: &Identity) -> [(&'static str, Step<'_>); 4] {
     ]
 }
 
-/// Tries in a process of its own whether this user can be assumed: inside a user namespace it may not exist.
+/// Tries in a process of its own whether this user can be assumed: inside a user namespace it may not exist, or groups may not be given up.
 #[must_use]
-pub fn try_own_uids(identity: &Identity) -> Attempt {
+pub fn try_to_assume(identity: &Identity) -> Attempt {
     let failed = |stage: &str, errno: i32| Attempt { done: false, stage: stage.to_owned(), errno };
     attempt(identity).unwrap_or_else(|error| failed("fork", errno(&error)))
 }

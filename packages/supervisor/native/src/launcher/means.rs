@@ -32,6 +32,8 @@ pub struct Wishes {
     pub job_uids: Range,
     /// How long a shim speaks over the launcher's wire before it opens a socket.
     pub relayed: Duration,
+    /// The user that all jobs are to run as.
+    pub run_as: Option<Identity>,
 }
 
 /// The launcher's means.
@@ -46,6 +48,7 @@ pub struct Means {
     leases: Leases,
     leftovers: Leftovers,
     own_uids: Attempt,
+    run_as: Option<Attempt>,
     /// What sandboxes are made from.
     pub enclosing: Enclosing,
 }
@@ -57,7 +60,7 @@ impl Means {
         let state_dir = &state.path;
         let leases = Leases::new(wishes.job_uids, state_dir);
         let own_uids = if process::own_uid() == 0 {
-            identity::try_own_uids(&leases.example())
+            identity::try_to_assume(&leases.example())
         } else {
             Attempt { done: false, stage: "setresuid".to_owned(), errno: libc::EPERM }
         };
@@ -70,6 +73,7 @@ impl Means {
             leases,
             leftovers: Leftovers::default(),
             own_uids,
+            run_as: wishes.run_as.as_ref().map(identity::try_to_assume),
             enclosing: Enclosing::find(state.work.as_fd()),
         }
     }
@@ -80,6 +84,7 @@ impl Means {
         Host {
             controllers: self.cgroups.describe(),
             own_uids: Some(self.own_uids.clone()),
+            run_as: self.run_as.clone(),
             memory_bytes: host::memory_bytes(),
             cpus: host::cpus(),
             kernel_release: host::kernel_release(),

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::failed::{Failed, at};
 use super::plan::{INNER_ID, Plan};
 use super::{Prepared, init};
-use crate::sys::process::{Fork, Pid};
+use crate::sys::process::{self, Fork, Pid};
 use crate::sys::{enclosure, fd, namespace, privilege, user};
 
 /// A job's own namespaces, held by their init.
@@ -24,8 +24,10 @@ impl Enclosure {
     /// # Errors
     /// The step that failed here.
     pub fn make(prepared: &Prepared, plan: &Plan, report: BorrowedFd<'_>, tell: fn(&Failed) -> Vec<u8>) -> Result<Self, Failed> {
-        if let Some(user) = &prepared.template.user {
-            namespace::enter(user.as_fd(), libc::CLONE_NEWUSER).map_err(at("enter user"))?;
+        if let Some(owner) = &prepared.template.user {
+            // The server's groups are not the job's. Few ordinary users may give theirs up, and inside nobody may: SECURITY.md says what those that stay are good for.
+            let _ = user::set_groups(&[], process::own_gid());
+            namespace::enter(owner.as_fd(), libc::CLONE_NEWUSER).map_err(at("enter user"))?;
         }
         let (ready, ready_end) = fd::pipe().map_err(at("pipe"))?;
         let network = if plan.own_network { libc::CLONE_NEWNET } else { 0 };
