@@ -30,7 +30,7 @@ test('[OUT-8] whatever stands in an output file, a reader comes to its end with 
       }),
       async (bytes, { from, maxChunkBytes, stream, fileLength, produced, torn }) => {
         writeFileSync(path, bytes);
-        const cursor = new OutputCursor({ path, from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) });
+        const cursor = new OutputCursor({ directory, from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) });
         let end = from;
         let kept = 0;
         for await (const batch of cursor.read({ fileLength, produced }, torn)) {
@@ -53,13 +53,12 @@ test('[OUT-8] whatever stands in an output file, a reader comes to its end with 
 });
 
 test('[OUT-8] the Rust reader and this one find the same frames in the same bytes', async () => {
-  const path = join(directory, 'both');
   // Built before the time of the property runs.
   judge([]);
   await fc.assert(
     fc.asyncProperty(fc.array(file, { minLength: 300, maxLength: 400, size: 'max' }), async (files) => {
       const found: string[] = [];
-      for (const bytes of files) found.push(await wholeFrames(path, bytes));
+      for (const bytes of files) found.push(await wholeFrames(directory, bytes));
       const judged = judge(files.map((bytes) => ['o', bytes]));
       const differs = found.findIndex((line, at) => inBytes(line).join() !== inBytes(judged[at] ?? '').join());
       if (differs === -1) return;

@@ -9,6 +9,16 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024;
 const GAP_PAYLOAD_BYTES = 16;
 const MAGIC = Buffer.from('WKROUT\x01\x00', 'latin1');
 
+/** A place between two frames. */
+export interface FramePlace {
+  /** In the file. */
+  readonly position: number;
+  /** Of the next byte, over both streams, gaps included. */
+  readonly offset: number;
+}
+
+export const FIRST_FRAME: FramePlace = { position: FILE_HEADER_BYTES, offset: 0 };
+
 /** What stands before a payload. */
 export type FrameHead = DataHead | GapHead;
 
@@ -31,6 +41,11 @@ interface GapHead extends Head {
 
 export function isFileHeader(bytes: Buffer): boolean {
   return bytes.length >= FILE_HEADER_BYTES && bytes.subarray(0, MAGIC.length).equals(MAGIC);
+}
+
+/** Nanoseconds since 1970 at which the file with this header was made. */
+export function fileTimeNs(header: Buffer): bigint {
+  return header.readBigUInt64LE(8);
 }
 
 /** The head of the frame that begins at `at`, where at least 32 bytes have to be; undefined when it is none, or not the one that follows at `offset`. */
@@ -69,6 +84,6 @@ export function parseGap(payload: Buffer, offset: number): { readonly stdoutByte
 }
 
 /** Exact below 2^53, where offsets stay: at a gigabyte a second that is a hundred days. */
-function readInteger(bytes: Buffer, at: number): number {
+export function readInteger(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }

@@ -1,0 +1,98 @@
+import { opendir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LogEvent } from '../job-runner.ts';
+import type { JobState } from '../job/job-state.ts';
+import { stateOfResult } from '../job/state-of-result.ts';
+import { readResult } from '../recover/read-result.ts';
+import { COMPRESS_FROM_BYTES, compressOutput, UNFINISHED_OUTPUT } from './compress-output.ts';
+import { OUTPUT } from './output-file.ts';
+
+/** The longest that a timer can wait. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
+
+interface Options {
+  readonly jobsDirectory: string;
+  /** So long after its end a job's output is compressed. */
+  readonly afterMs: number;
+  readonly log: (event: LogEvent) => void;
+}
+
+interface Due {
+  readonly jobId: string;
+  readonly fileLength: number;
+  /** By `Date.now()`. */
+  readonly at: number;
+}
+
+/**
+ * Compresses the output of ended jobs, one at a time and a block at a time, on the threads that do this process's file work: nothing waits for it, and its event loop does none of it.
+ */
+export class OutputCompressor {
+  readonly #options: Options;
+  readonly #closing = new AbortController();
+  // In the order of their ends, and so nearly in that of their times.
+  readonly #due: Due[] = [];
+  #work: Promise<void> | undefined;
+  #takingUp: Promise<void> | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** A job has ended as this. Of lost ones nobody knows where their output ends: they stay as they are. */
+  ended(jobId: string, state: JobState, endedAt = Date.now()): void {
+    if ((state.kind !== 'completed' && state.kind !== 'stopped') || state.output.fileLength < COMPRESS_FROM_BYTES) return;
+    if (this.#closing.signal.aborted || this.#options.afterMs === Infinity) return;
+    this.#due.push({ jobId, fileLength: state.output.fileLength, at: endedAt + this.#options.afterMs });
+    this.#work ??= this.#run();
+  }
+
+  /** Takes up what others left: jobs that ended and are not compressed yet, and what a compression that was killed left behind. Once, when the directory is opened. */
+  takeUp(): void {
+    this.#takingUp = this.#takeUp().catch((error: unknown) => {
+      if (!this.#closing.signal.aborted)
+        this.#options.log({ level: 'warn', message: 'output that could be compressed cannot be looked for', error });
+    });
+  }
+
+  async #takeUp(): Promise<void> {
+    const { jobsDirectory } = this.#options;
+    for await (const { name } of await opendir(jobsDirectory)) {
+      if (this.#closing.signal.aborted) return;
+      const directory = join(jobsDirectory, name);
+      const names: readonly string[] = await readdir(directory).catch(() => []);
+      if (names.includes(UNFINISHED_OUTPUT)) await rm(join(directory, UNFINISHED_OUTPUT), { force: true });
+      if (!names.includes(OUTPUT) || !names.includes('result')) continue;
+      const result = readResult(jobsDirectory, name);
+      if (result !== undefined) this.ended(name, stateOfResult(result), (await stat(join(directory, 'result'))).mtimeMs);
+    }
+  }
+
+  /** Resolves when nothing of it goes on, and no unfinished file is left. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([this.#work, this.#takingUp]);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let next = this.#due.shift(); next !== undefined && !signal.aborted; next = this.#due.shift()) {
+      for (let wait = next.at - Date.now(); wait > 0 && !signal.aborted; wait = next.at - Date.now()) {
+        await pause(Math.min(wait, LONGEST_PAUSE_MS), undefined, { signal, ref: false }).catch(() => undefined);
+      }
+      if (!signal.aborted) await this.#compress(next);
+    }
+    this.#work = undefined;
+  }
+
+  async #compress({ jobId, fileLength }: Due): Promise<void> {
+    const { jobsDirectory, log } = this.#options;
+    try {
+      await compressOutput({ directory: join(jobsDirectory, jobId), fileLength, signal: this.#closing.signal });
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      log({ level: 'warn', message: 'the output of a job cannot be compressed; it stays as it is', jobId, error });
+    }
+  }
+}
