@@ -66,6 +66,13 @@ export function parseFrameHead(bytes: Buffer, at: number, offset: number): Frame
   return undefined;
 }
 
+/** Whether a frame's header begins at `at`, whatever its offset. */
+export function isFrameHeader(bytes: Buffer, at: number): boolean {
+  // What cannot be one is seen before its checksum is worked out.
+  const kind = bytes[at + 4];
+  return bytes[at + 7] === 0 && (kind === 1 || kind === 2) && parseFrameHead(bytes, at, readInteger(bytes, at + 8)) !== undefined;
+}
+
 /** Nanoseconds since 1970 at which the bytes of the frame at `at` were read from the job. */
 export function frameTimeNs(bytes: Buffer, at: number): bigint {
   return bytes.readBigUInt64LE(at + 16);

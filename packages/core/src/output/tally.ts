@@ -33,6 +33,14 @@ export class Tally {
     this.#open = payload.at(-1) === NEWLINE ? this.#open & ~bits : this.#open | bits;
   }
 
+  /** Whether an entry of the index says the same; of its place and times it knows nothing. */
+  agrees({ stdout, stdoutNewlines, stderrNewlines, open }: IndexEntry): boolean {
+    const newlines = this.#newlines;
+    return (
+      stdout === this.#produced.stdout && stdoutNewlines === newlines.stdout && stderrNewlines === newlines.stderr && open === this.#open
+    );
+  }
+
   /** Bytes produced, gaps included. */
   produced(stream: 'stdout' | 'stderr'): number {
     return this.#produced[stream];
