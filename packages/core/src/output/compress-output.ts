@@ -9,7 +9,9 @@ import { openIfThere, readAt } from './open-if-there.ts';
 import { COMPRESSED_OUTPUT, OUTPUT } from './output-file.ts';
 import { BLOCK_BYTES, encodeSeekTable } from './seek-table.ts';
 
-const zstd = promisify(zstdCompress);
+const zstdBytes = promisify(zstdCompress);
+/** In one go: by default it would come back from its thread for each 16 KiB. */
+const zstd = (block: Buffer): Promise<Buffer> => zstdBytes(block, { chunkSize: BLOCK_BYTES });
 
 export const UNFINISHED_OUTPUT = 'output.zst.tmp';
 /** A shorter file would give back too little for the work, and for the block that each of its readers has to unpack. */

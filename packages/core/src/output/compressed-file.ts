@@ -6,6 +6,8 @@ import type { OutputFile } from './output-file.ts';
 import type { Block } from './seek-table.ts';
 import { SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
 
+/** Node takes no less. */
+const LEAST_CHUNK_BYTES = 64;
 const unzstd = promisify(zstdDecompress);
 
 /** A compressed output file; undefined when there is none. One whose seek table is spoiled has no bytes that anybody could read. */
@@ -61,7 +63,8 @@ class CompressedFile implements OutputFile {
 /** What cannot be unpacked reads as zeros, which are no frame: it is told as corrupt by whoever looks for frames. */
 export async function unpack(packed: Buffer, length: number): Promise<Buffer> {
   try {
-    const bytes = await unzstd(packed, { maxOutputLength: length });
+    // In one go: by default it would come back from its thread for each 16 KiB.
+    const bytes = await unzstd(packed, { maxOutputLength: length, chunkSize: Math.max(LEAST_CHUNK_BYTES, length) });
     if (bytes.length === length) return bytes;
   } catch (error) {
     if (!isSpoiled(error)) throw error;

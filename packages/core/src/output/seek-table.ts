@@ -1,7 +1,7 @@
 // The seekable format of zstd: independent frames, and behind them a skippable one that says how long each is. See docs/output-format.md.
 
-/** So many bytes of the output file are compressed by themselves: what a reader that seeks has to unpack. */
-export const BLOCK_BYTES = 1024 * 1024;
+/** So many bytes of the output file are compressed by themselves: what a reader that seeks has to unpack. Longer blocks of text are hardly smaller. */
+export const BLOCK_BYTES = 256 * 1024;
 const SKIPPABLE_MAGIC = 0x184d2a5e;
 const SEEKABLE_MAGIC = 0x8f92eab1;
 const ENTRY_BYTES = 8;
