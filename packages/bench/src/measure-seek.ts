@@ -93,7 +93,7 @@ async function coreSeeks(bench: Bench, kind: 'ended' | 'compressed', runner: Job
     line: (): OutputStart => ({ lastLines: randomInt(1, bytes / lineBytes) }),
     time: (): OutputStart => ({ sinceNs: begin + (BigInt(randomInt(1_000_000)) * (end - begin)) / 1_000_000n }),
   };
-  const seek = (way: () => OutputStart) => () => medianOf(bench, async () => void (await timeOfFirst(opened, id, way())));
+  const seek = (way: () => OutputStart) => () => medianOf(bench, () => timeOfFirst(opened, id, way()));
   const path = join(bench.directory, section, 'jobs', id, 'output');
   const samples = await alternate(bench, {
     offset: seek(ways.offset),
@@ -122,7 +122,7 @@ async function readBare(path: string, position: number): Promise<void> {
   await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position);
 }
 
-async function medianOf({ signal }: Bench, seek: () => Promise<void>): Promise<number> {
+async function medianOf({ signal }: Bench, seek: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < seeks; count += 1) {
     signal.throwIfAborted();

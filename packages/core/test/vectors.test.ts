@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
 import { encodeFrame, FrameDecoder } from '../src/launch/frame-codec.ts';
 import { OutputCursor } from '../src/output/output-cursor.ts';
-import { openWholeOutput } from '../src/output/output-file.ts';
+import { openOutput } from '../src/output/output-file.ts';
 import { OutputIndex } from '../src/output/output-index.ts';
 import { parseResult } from '../src/recover/read-result.ts';
 
@@ -72,7 +72,7 @@ test.each(names('index'))('[OUT-12] the index %s tells what its writer meant, an
   const outputBytes = readFileSync(`${vectors}output/${outputName}.bin`);
   writeFileSync(join(directory, 'output'), outputBytes);
   copyFileSync(`${vectors}index/${name}.bin`, join(directory, 'index'));
-  const output = await openWholeOutput(directory);
+  const output = await openOutput(directory);
   if (output === undefined) throw new Error('no output');
   const index = await OutputIndex.open(directory, output);
   expect(index?.count ?? 0).toBe(entries.length);

@@ -6,7 +6,7 @@ import { FrameWalker } from './frame-walker.ts';
 import type { IndexEntry } from './output-index.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
 import type { OutputFile } from './output-file.ts';
-import { openWholeOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 import type { Selected } from './tally.ts';
 import { Tally } from './tally.ts';
 
@@ -32,7 +32,7 @@ export async function findStart(
   if (start === 'now') return produced;
   if ('lastBytes' in start && (stream === undefined || start.lastBytes === 0)) return Math.max(0, produced - start.lastBytes);
   if ('lastLines' in start && start.lastLines === 0) return produced;
-  const output = await openWholeOutput(directory);
+  const output = await openOutput(directory);
   if (output === undefined) return 'sinceNs' in start ? committed.produced : 0;
   const index = committed.fileLength < INDEX_FROM_BYTES ? undefined : await OutputIndex.open(directory, output);
   try {

@@ -1,6 +1,6 @@
 import type { Committed } from '../watch/live-job.ts';
 import { FrameWalker } from './frame-walker.ts';
-import { openWholeOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 
 /** Of so many lost jobs it is remembered how far their output goes. */
 const REMEMBERED = 1000;
@@ -25,7 +25,7 @@ export class LostEnds {
 
 /** By the checksums of all frames; nothing where there is no file. */
 export async function lostEnd(directory: string): Promise<Committed> {
-  const output = await openWholeOutput(directory);
+  const output = await openOutput(directory);
   if (output === undefined) return { fileLength: 0, produced: 0 };
   try {
     const walker = new FrameWalker(output.file);

@@ -76,14 +76,20 @@ export class OutputCompressor {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    for (let next = this.#due.shift(); next !== undefined && !signal.aborted; next = this.#due.shift()) {
-      for (let wait = next.at - Date.now(); wait > 0 && !signal.aborted; wait = next.at - Date.now()) {
-        await pause(Math.min(wait, LONGEST_PAUSE_MS), undefined, { signal, ref: false }).catch(() => undefined);
-      }
-      if (!signal.aborted) await this.#compress(next);
+    for (let next = this.#due.shift(); next !== undefined; next = this.#due.shift()) {
+      await this.#until(next.at);
+      if (this.#closing.signal.aborted) return;
+      await this.#compress(next);
     }
     this.#work = undefined;
+  }
+
+  /** Or until it is closed. */
+  async #until(time: number): Promise<void> {
+    const { signal } = this.#closing;
+    for (let wait = time - Date.now(); wait > 0 && !signal.aborted; wait = time - Date.now()) {
+      await pause(Math.min(wait, LONGEST_PAUSE_MS), undefined, { signal, ref: false }).catch(() => undefined);
+    }
   }
 
   async #compress({ jobId, fileLength }: Due): Promise<void> {

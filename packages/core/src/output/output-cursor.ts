@@ -6,7 +6,7 @@ import type { Frame } from './frame-walker.ts';
 import { FrameWalker } from './frame-walker.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
 import type { OutputFile } from './output-file.ts';
-import { openWholeOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 
 export interface CursorOptions {
   /** The job's. */
@@ -95,7 +95,7 @@ export class OutputCursor {
 
   async #open(committed: Committed, torn: boolean): Promise<Opened | undefined> {
     if (this.#opened !== undefined) return this.#opened;
-    const output = await openWholeOutput(this.#options.directory);
+    const output = await openOutput(this.#options.directory);
     if (output === undefined) return undefined;
     const opened = { ...output, walker: new FrameWalker(output.file) };
     this.#opened = opened;

@@ -16,24 +16,19 @@ export const COMPRESSED_OUTPUT = 'output.zst';
 export const OUTPUT_INDEX = 'index';
 
 /**
- * The output file in a job's directory and its header; undefined when there is none. A compressed file is in place before the other is removed, so that whoever looks in this order finds one.
+ * The output file in a job's directory and its header; undefined when there is none, or its header is spoiled. A compressed file is in place before the other is removed, so that whoever looks in this order finds one.
  */
 export async function openOutput(directory: string): Promise<{ readonly file: OutputFile; readonly header: Buffer } | undefined> {
   const file = (await openPlain(join(directory, OUTPUT))) ?? (await openCompressed(join(directory, COMPRESSED_OUTPUT)));
   if (file === undefined) return undefined;
   try {
-    return { file, header: await file.read(0, FILE_HEADER_BYTES) };
+    const header = await file.read(0, FILE_HEADER_BYTES);
+    if (isFileHeader(header)) return { file, header };
   } catch (error) {
     await file.close();
     throw error;
   }
-}
-
-/** The output file, where its header says that it is one. */
-export async function openWholeOutput(directory: string): Promise<{ readonly file: OutputFile; readonly header: Buffer } | undefined> {
-  const opened = await openOutput(directory);
-  if (opened === undefined || isFileHeader(opened.header)) return opened;
-  await opened.file.close();
+  await file.close();
   return undefined;
 }
 
