@@ -87,6 +87,18 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
+test.skipIf(process.getuid?.() !== 0)(
+  '[OUT-13] a disk that takes no further file keeps the output as it is (needs the right to mount)',
+  async () => {
+    // The directory itself, the output and its index.
+    using disk = new SmallDisk(join(directory, 'disk'), 'size=60m,nr_inodes=3');
+    write(disk.path);
+    await expect(compressOutput({ directory: disk.path, fileLength: file.length, signal })).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(readdirSync(disk.path).sort()).toEqual(['index', 'output']);
+    expect(toldBy(await read(0, disk.path)).length).toBeGreaterThan(0);
+  },
+);
+
 test('[OUT-13] what would not get smaller by a fifth, is short, or is shorter than its job wrote, stays', async () => {
   const noise = (): Piece => ({ kind: 'data', stream: 'stdout', data: crypto.getRandomValues(Buffer.alloc(60_000)).fill(0, 0, 8_000) });
   const random = writeFrames(Array.from({ length: 10 }, noise));
