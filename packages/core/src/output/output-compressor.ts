@@ -63,7 +63,8 @@ export class OutputCompressor {
       const directory = join(jobsDirectory, name);
       const names: readonly string[] = await readdir(directory).catch(() => []);
       if (names.includes(UNFINISHED_OUTPUT)) await rm(join(directory, UNFINISHED_OUTPUT), { force: true });
-      if (!names.includes(OUTPUT) || !names.includes('result')) continue;
+      // Most jobs write little: of those nothing more is read.
+      if (!names.includes(OUTPUT) || !names.includes('result') || (await sizeOf(join(directory, OUTPUT))) < COMPRESS_FROM_BYTES) continue;
       const result = readResult(jobsDirectory, name);
       if (result !== undefined) this.ended(name, stateOfResult(result), (await stat(join(directory, 'result'))).mtimeMs);
     }
@@ -101,4 +102,10 @@ export class OutputCompressor {
       log({ level: 'warn', message: 'the output of a job cannot be compressed; it stays as it is', jobId, error });
     }
   }
+}
+
+/** 0 for what is gone. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.size ?? 0;
 }
