@@ -7,6 +7,7 @@ import { afterAll, expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
 import { findStart } from '../src/output/find-start.ts';
 import { OutputCursor } from '../src/output/output-cursor.ts';
+import { openOutput } from '../src/output/output-file.ts';
 import { parseResult } from '../src/recover/read-result.ts';
 import { spoiled, vectorFiles } from './support/hostile-bytes.ts';
 import type { Piece } from './support/write-frames.ts';
@@ -92,7 +93,9 @@ test('[OUT-12] [OUT-8] an index that somebody made up, checksums and all, and a 
       writeFileSync(join(place, 'output'), file);
       writeFileSync(join(place, 'index'), sealedIndex(entries, written.ends));
       const extent = { committed: { fileLength: file.length, produced: bytes.length }, produced: bytes.length };
-      const begin = 'offset' in from ? from.offset : await findStart(from, { directory: place, stream, extent }, signal);
+      const output = await openOutput(place);
+      const begin = 'offset' in from ? from.offset : await findStart(from, { directory: place, output, stream, extent }, signal);
+      await output?.file.close();
       expect(begin).toBeLessThanOrEqual(bytes.length);
       const cursor = new OutputCursor({ directory: place, from: begin, maxChunkBytes: 1_048_576 });
       let next = begin;

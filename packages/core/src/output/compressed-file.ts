@@ -3,8 +3,7 @@ import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { openIfThere, readAt } from './open-if-there.ts';
 import type { OutputFile } from './output-file.ts';
-import type { Block } from './seek-table.ts';
-import { SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
+import { BLOCK_BYTES, SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
 
 /** Node takes no less. */
 const LEAST_CHUNK_BYTES = 64;
@@ -25,8 +24,8 @@ export async function openCompressed(path: string): Promise<OutputFile | undefin
 class CompressedFile implements OutputFile {
   readonly #handle: FileHandle;
   readonly #table: SeekTable | undefined;
-  // Readers go on where they left, in steps that are no whole blocks.
-  #last: { readonly at: number; readonly bytes: Buffer } | undefined;
+  // By where they begin: those that the next read is likely to begin in.
+  readonly #unpacked = new Map<number, Buffer>();
 
   constructor(handle: FileHandle, table: SeekTable | undefined) {
     this.#handle = handle;
@@ -38,25 +37,22 @@ class CompressedFile implements OutputFile {
     for (let at = position; at < position + length;) {
       const block = this.#table?.blockAt(at);
       if (block === undefined) break;
-      const bytes = await this.#unpacked(block);
+      const bytes = this.#unpacked.get(block.at) ?? (await unpack(await readAt(this.#handle, block.packedAt, block.packed), block.length));
+      this.#unpacked.set(block.at, bytes);
       const piece = bytes.subarray(at - block.at, position + length - block.at);
       pieces.push(piece);
       at += piece.length;
     }
+    // A look at one frame is followed by another, or by reading on from there; who reads on begins where it left.
+    const next = length < BLOCK_BYTES ? position : position + length;
+    for (const at of this.#unpacked.keys()) if (at + BLOCK_BYTES <= next || at > position + length) this.#unpacked.delete(at);
     const [only] = pieces;
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
   }
 
   close(): Promise<void> {
-    this.#last = undefined;
+    this.#unpacked.clear();
     return this.#handle.close();
-  }
-
-  async #unpacked(block: Block): Promise<Buffer> {
-    if (this.#last?.at === block.at) return this.#last.bytes;
-    const bytes = await unpack(await readAt(this.#handle, block.packedAt, block.packed), block.length);
-    this.#last = { at: block.at, bytes };
-    return bytes;
   }
 }
 

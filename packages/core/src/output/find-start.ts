@@ -5,8 +5,7 @@ import type { Frame } from './frame-walker.ts';
 import { FrameWalker } from './frame-walker.ts';
 import type { IndexEntry } from './output-index.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
-import type { OutputFile } from './output-file.ts';
-import { openOutput } from './output-file.ts';
+import type { OpenOutput, OutputFile } from './output-file.ts';
 import type { Selected } from './tally.ts';
 import { Tally } from './tally.ts';
 
@@ -22,17 +21,25 @@ export interface Extent {
 
 export type RelativeStart = Exclude<OutputStart, { readonly offset: number }>;
 
+export interface Searched {
+  /** The job's. */
+  readonly directory: string;
+  /** Undefined: there is none. */
+  readonly output: OpenOutput | undefined;
+  readonly stream: Selected;
+  readonly extent: Extent;
+}
+
 /** The offset at which a reader of one stream, or of both, begins; see {@link OutputStart}. */
 export async function findStart(
   start: RelativeStart,
-  { directory, stream, extent }: { readonly directory: string; readonly stream: Selected; readonly extent: Extent },
+  { directory, output, stream, extent }: Searched,
   signal: AbortSignal,
 ): Promise<number> {
   const { committed, produced } = extent;
   if (start === 'now') return produced;
   if ('lastBytes' in start && (stream === undefined || start.lastBytes === 0)) return Math.max(0, produced - start.lastBytes);
   if ('lastLines' in start && start.lastLines === 0) return produced;
-  const output = await openOutput(directory);
   if (output === undefined) return 'sinceNs' in start ? committed.produced : 0;
   const index = committed.fileLength < INDEX_FROM_BYTES ? undefined : await OutputIndex.open(directory, output);
   try {
@@ -42,7 +49,6 @@ export async function findStart(
     return await search.lastBytes(start.lastBytes, stream ?? 'stdout');
   } finally {
     await index?.close();
-    await output.file.close();
   }
 }
 

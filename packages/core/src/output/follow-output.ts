@@ -3,6 +3,8 @@ import type { OutputEndEvent, OutputEvent, OutputStart } from '../job-runner.ts'
 import type { Committed } from '../watch/live-job.ts';
 import { findStart } from './find-start.ts';
 import { OutputCursor } from './output-cursor.ts';
+import type { OpenOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 import type { OutputSource, OutputView } from './output-source.ts';
 
 export interface FollowOptions {
@@ -22,12 +24,14 @@ export async function* followOutput(
   options: FollowOptions,
   signal: AbortSignal,
 ): AsyncGenerator<OutputEvent, void, undefined> {
+  let output: OpenOutput | undefined;
   let cursor: OutputCursor | undefined;
   source.readerCame();
   try {
     const first = await firstView(source, options, signal);
-    const from = await beginning(first, options, signal);
-    cursor = new OutputCursor({ ...options, from });
+    if (!isOffset(options.start)) output = await openOutput(options.directory);
+    const from = await beginning(first, output, options, signal);
+    cursor = new OutputCursor({ ...options, from, ...(output === undefined ? {} : { output }) });
     if (!isOffset(options.start)) yield { kind: 'begin', offset: from };
     for (let view: OutputView = first; ; view = source.view()) {
       const isTorn = view.produced === undefined;
@@ -53,7 +57,7 @@ export async function* followOutput(
     }
   } finally {
     source.readerLeft();
-    await cursor?.close();
+    await (cursor ?? output?.file)?.close();
   }
 }
 
@@ -72,13 +76,18 @@ async function firstView(source: OutputSource, options: FollowOptions, signal: A
   return { ...view, committed, produced: committed.produced };
 }
 
-async function beginning({ committed, produced, summary }: KnownView, options: FollowOptions, signal: AbortSignal): Promise<number> {
+async function beginning(
+  { committed, produced, summary }: KnownView,
+  output: OpenOutput | undefined,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<number> {
   const { start, directory, stream } = options;
   if (!isOffset(start)) {
     const finalGap = summary?.finalGap;
     return findStart(
       start,
-      { directory, stream, extent: { committed, produced, ...(finalGap === undefined ? {} : { finalGap }) } },
+      { directory, output, stream, extent: { committed, produced, ...(finalGap === undefined ? {} : { finalGap }) } },
       signal,
     );
   }

@@ -5,7 +5,7 @@ import { ChunkGatherer } from './chunk-gatherer.ts';
 import type { Frame } from './frame-walker.ts';
 import { FrameWalker } from './frame-walker.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
-import type { OutputFile } from './output-file.ts';
+import type { OpenOutput } from './output-file.ts';
 import { openOutput } from './output-file.ts';
 
 export interface CursorOptions {
@@ -15,11 +15,11 @@ export interface CursorOptions {
   readonly from: number;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  /** The file, where it is open already; closed with the cursor. */
+  readonly output?: OpenOutput;
 }
 
-interface Opened {
-  readonly file: OutputFile;
-  readonly header: Buffer;
+interface Opened extends OpenOutput {
   readonly walker: FrameWalker;
 }
 
@@ -88,14 +88,14 @@ export class OutputCursor {
   }
 
   async close(): Promise<void> {
-    const opened = this.#opened;
+    const output = this.#opened ?? this.#options.output;
     this.#opened = undefined;
-    await opened?.file.close();
+    await output?.file.close();
   }
 
   async #open(committed: Committed, torn: boolean): Promise<Opened | undefined> {
     if (this.#opened !== undefined) return this.#opened;
-    const output = await openOutput(this.#options.directory);
+    const output = this.#options.output ?? (await openOutput(this.#options.directory));
     if (output === undefined) return undefined;
     const opened = { ...output, walker: new FrameWalker(output.file) };
     this.#opened = opened;
@@ -116,11 +116,7 @@ export class OutputCursor {
     return this.#lookUp(opened, committed, (index) => index.next(committed.fileLength, behind));
   }
 
-  async #lookUp<T>(
-    output: { readonly file: OutputFile; readonly header: Buffer },
-    { fileLength }: Committed,
-    look: (index: OutputIndex) => Promise<T>,
-  ): Promise<T | undefined> {
+  async #lookUp<T>(output: OpenOutput, { fileLength }: Committed, look: (index: OutputIndex) => Promise<T>): Promise<T | undefined> {
     if (fileLength < INDEX_FROM_BYTES) return undefined;
     const index = await OutputIndex.open(this.#options.directory, output);
     if (index === undefined) return undefined;

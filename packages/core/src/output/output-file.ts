@@ -10,6 +10,12 @@ export interface OutputFile {
   close(): Promise<void>;
 }
 
+/** One that is open, and is closed by whoever has it. */
+export interface OpenOutput {
+  readonly file: OutputFile;
+  readonly header: Buffer;
+}
+
 /** Names in a job's directory. */
 export const OUTPUT = 'output';
 export const COMPRESSED_OUTPUT = 'output.zst';
@@ -18,7 +24,7 @@ export const OUTPUT_INDEX = 'index';
 /**
  * The output file in a job's directory and its header; undefined when there is none, or its header is spoiled. A compressed file is in place before the other is removed, so that whoever looks in this order finds one.
  */
-export async function openOutput(directory: string): Promise<{ readonly file: OutputFile; readonly header: Buffer } | undefined> {
+export async function openOutput(directory: string): Promise<OpenOutput | undefined> {
   const file = (await openPlain(join(directory, OUTPUT))) ?? (await openCompressed(join(directory, COMPRESSED_OUTPUT)));
   if (file === undefined) return undefined;
   try {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FRAME_HEADER_BYTES, fileTimeNs, framePayload, parseFrameHead, readInteger } from './frame.ts';
 import { openIfThere, readAt } from './open-if-there.ts';
-import type { OutputFile } from './output-file.ts';
+import type { OpenOutput, OutputFile } from './output-file.ts';
 import { OUTPUT_INDEX } from './output-file.ts';
 
 // The format is described in docs/output-format.md.
@@ -44,7 +44,7 @@ export class OutputIndex {
   }
 
   /** Undefined when there is none that belongs to the output file with this header. */
-  static async open(directory: string, output: { readonly file: OutputFile; readonly header: Buffer }): Promise<OutputIndex | undefined> {
+  static async open(directory: string, output: OpenOutput): Promise<OutputIndex | undefined> {
     const handle = await openIfThere(join(directory, OUTPUT_INDEX)).catch(() => undefined);
     if (handle === undefined) return undefined;
     try {
