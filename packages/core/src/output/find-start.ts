@@ -12,7 +12,7 @@ import { Tally } from './tally.ts';
 const NEWLINE = 0x0a;
 
 /** How far a job's output goes, as of a moment. */
-export interface Extent {
+interface Extent {
   readonly committed: Committed;
   readonly produced: number;
   /** At the very end, in no file. */
@@ -21,7 +21,7 @@ export interface Extent {
 
 export type RelativeStart = Exclude<OutputStart, { readonly offset: number }>;
 
-export interface Searched {
+interface Searched {
   /** The job's. */
   readonly directory: string;
   /** Undefined: there is none. */
