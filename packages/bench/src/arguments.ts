@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './measurement.ts';
 
-const sections = ['jobs', 'limits', 'sandbox', 'loop', 'first-byte', 'output', 'disk', 'memory'] as const;
+const sections = ['jobs', 'limits', 'sandbox', 'loop', 'first-byte', 'output', 'seek', 'disk', 'memory'] as const;
 export type Section = (typeof sections)[number];
 
 export interface BenchArguments {
@@ -14,18 +14,19 @@ export interface BenchArguments {
   readonly json?: string;
 }
 
-export const usage = `usage: main.ts [--quick] [--only ${sections.join(',')}] [--at-once N,N] [--json FILE]
+export const usage = `usage: main.ts [--quick] [--only ${sections.join(',')}] [--at-once N,N] [--seek-gib N] [--json FILE]
 
   --quick       about 20 seconds instead of about three minutes
   --only LIST   these sections alone
   --at-once N,N how many jobs run at a time where rates of jobs are measured; default 8,32
+  --seek-gib N  how long the output is in which places are looked for; default 1
   --json FILE   write every sample as JSON, too
 
 Everything is kept in a directory under TMPDIR that is removed at the end.`;
 
 const MiB = 1024 * 1024;
 
-const thorough: Effort = {
+const thorough: Omit<Effort, 'seekBytes'> = {
   rounds: 5,
   rateMs: 1500,
   firstByteJobs: 100,
@@ -35,7 +36,7 @@ const thorough: Effort = {
   runningJobs: 20,
 };
 
-const quick: Effort = {
+const quick: Omit<Effort, 'seekBytes'> = {
   rounds: 2,
   rateMs: 400,
   firstByteJobs: 50,
@@ -53,16 +54,17 @@ export function parseArguments(args: readonly string[]): BenchArguments | 'help'
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       'at-once': { type: 'string', default: '8,32' },
+      'seek-gib': { type: 'string', default: '1' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
   return {
-    effort: values.quick ? quick : thorough,
+    effort: { ...(values.quick ? quick : thorough), seekBytes: count('seek-gib', values['seek-gib']) * 1024 * MiB },
     quick: values.quick,
     only: values.only === undefined ? sections : values.only.split(',').map(section),
-    atOnce: values['at-once'].split(',').map(count),
+    atOnce: values['at-once'].split(',').map((text) => count('at-once', text)),
     ...(values.json !== undefined && { json: values.json }),
   };
 }
@@ -73,8 +75,8 @@ function section(name: string): Section {
   return found;
 }
 
-function count(text: string): number {
+function count(flag: string, text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`--at-once: '${text}' is no number of jobs`);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${flag}: '${text}' is no whole number, 1 or more`);
   return number;
 }

@@ -11,6 +11,7 @@ import { measureJobs } from './measure-jobs.ts';
 import { measureLoop } from './measure-loop.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureOutput } from './measure-output.ts';
+import { measureSeek } from './measure-seek.ts';
 import type { Measurement } from './measurement.ts';
 import { tableOf } from './print-table.ts';
 import { SpawnLimit } from './spawn-limit.ts';
@@ -23,6 +24,7 @@ const measure: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[]>
   loop: measureLoop,
   'first-byte': measureFirstByte,
   output: measureOutput,
+  seek: measureSeek,
   disk: measureDisk,
   memory: measureMemory,
 };

@@ -20,6 +20,8 @@ export interface Effort {
   readonly firstByteJobs: number;
   /** Bytes in one sample of a rate of bytes. */
   readonly outputBytes: number;
+  /** Bytes of the output in which places are looked for. */
+  readonly seekBytes: number;
   /** Ended jobs in one sample of memory. */
   readonly memoryJobs: number;
   /** Followers in one sample of memory. */

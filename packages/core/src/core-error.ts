@@ -2,7 +2,7 @@
 export type CoreErrorCode =
   /** An argument is wrong; `field` names it. Nothing was started or stored. */
   | 'invalid-argument'
-  /** No such job. */
+  /** No such job; of `inspectOutput`, no such file. */
   | 'not-found'
   /** The request id was used before with another submission. */
   | 'already-exists'

@@ -8,11 +8,13 @@ export type {
   ListOptions,
   LogEvent,
   Offers,
+  OutputBeginEvent,
   OutputChunkEvent,
   OutputEndEvent,
   OutputEvent,
   OutputGapEvent,
   OutputOptions,
+  OutputStart,
   StopOptions,
   SubmitOptions,
   WaitOptions,
@@ -47,3 +49,6 @@ export { signalName, signalNumber } from './job/signals.ts';
 export { splitCommand } from './submit/split-command.ts';
 export { lines } from './output/lines.ts';
 export type { LineEvent, OutputLine } from './output/lines.ts';
+export { inspectOutput } from './inspect/inspect-output.ts';
+export type { InspectOptions } from './inspect/inspect-output.ts';
+export type { Damage, IndexInspection, InspectedGap, OutputInspection, StreamInspection } from './inspect/output-inspection.ts';

@@ -62,6 +62,11 @@ export interface JobRunnerOptions {
    * it goes, and the result names it.
    */
   readonly enforcement?: 'require' | 'best-effort';
+  /**
+   * So long after a job's end its output is compressed, in the background, where it is longer than 256 KiB and at least a fifth is won; readers notice nothing, and a state directory that was compressed once is read
+   * whatever this says. Default 300,000; `Infinity`: never.
+   */
+  readonly compressOutputAfterMs?: number;
   /** Called with what an operator should know; default: nothing is logged. Never given argv, environment or output. */
   readonly log?: (event: LogEvent) => void;
 }
@@ -184,8 +189,8 @@ export interface StopOptions {
 }
 
 export interface OutputOptions {
-  /** Offset of the first byte wanted, counted over both streams, gaps included; default 0. */
-  readonly offset?: number;
+  /** Default: the first byte. */
+  readonly start?: OutputStart;
   /** False: what exists now, then the end; default true. */
   readonly follow?: boolean;
   /** Default: both. Offsets keep counting both. */
@@ -196,8 +201,35 @@ export interface OutputOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Where a reader begins. Offsets count the bytes produced on both streams, gaps included. All but `offset` are decided once, as of now, are clamped to the first byte, and are told by an
+ * {@link OutputBeginEvent} before anything else.
+ */
+export type OutputStart =
+  /** The byte with this offset. Beyond what exists: `out-of-range`, never clamped. */
+  | { readonly offset: number }
+  /**
+   * The last so many bytes produced, gaps included; of the one stream, where one was chosen. Where the first of them lies in a gap in which bytes of both streams are missing, with the whole of that gap. 0: as `now`.
+   */
+  | { readonly lastBytes: number }
+  /**
+   * The last so many lines of the stream chosen, or of both together in the order of their offsets, as `tail -n` counts: a newline ends a line, what follows the last one is a line too, and what is missing in a gap is
+   * none. 0: as `now`.
+   */
+  | { readonly lastLines: number }
+  /** The first bytes that were read from the job, or declared missing, at this time or later, nanoseconds since 1970; where there are none yet, what comes next. */
+  | { readonly sinceNs: bigint }
+  /** What comes next: the end as it is now. */
+  | 'now';
+
 /** Chunks and gaps come in offset order, without overlap and, over both streams, without a hole. */
-export type OutputEvent = OutputChunkEvent | OutputGapEvent | OutputEndEvent;
+export type OutputEvent = OutputBeginEvent | OutputChunkEvent | OutputGapEvent | OutputEndEvent;
+
+/** First, and only where the start was not an offset: where it is. A reader that comes again with this offset gets the same, however long the job has been quiet. */
+export interface OutputBeginEvent {
+  readonly kind: 'begin';
+  readonly offset: number;
+}
 
 export interface OutputChunkEvent {
   readonly kind: 'chunk';

@@ -25,6 +25,8 @@ import type { Launcher } from './launch/launcher.ts';
 import { RulesOfMoment } from './launch/rules-of-moment.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
+import { LostEnds } from './output/lost-ends.ts';
+import type { OutputCompressor } from './output/output-compressor.ts';
 import type { OutputSource } from './output/output-source.ts';
 import { endedSource, liveSource } from './output/output-source.ts';
 import { resolveOutput } from './output/resolve-output.ts';
@@ -51,6 +53,7 @@ export interface Parts {
   /** A user of the host that all jobs run as. */
   readonly runAs: HostUser | undefined;
   readonly surroundings: Surroundings;
+  readonly compressor: OutputCompressor;
   readonly log: (event: LogEvent) => void;
 }
 
@@ -64,6 +67,7 @@ export class LocalJobRunner implements JobRunner {
   readonly #rules: RulesOfMoment;
   readonly #live = new Map<string, LiveJob>();
   readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
+  readonly #lostEnds = new LostEnds();
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
 
@@ -76,7 +80,10 @@ export class LocalJobRunner implements JobRunner {
       jobsDirectory: parts.jobsDirectory,
       log: parts.log,
       closed: this.#closed.signal,
-      onStored: (job) => this.#live.delete(job.id),
+      onStored: (job) => {
+        this.#live.delete(job.id);
+        parts.compressor.ended(job.id, job.state);
+      },
     });
     this.#watcher = new JobWatcher({
       jobsDirectory: parts.jobsDirectory,
@@ -163,7 +170,8 @@ export class LocalJobRunner implements JobRunner {
       this.#checkOpen();
       const resolved = resolveOutput(options);
       const source = await this.#source(id);
-      yield* followOutput(source, { ...resolved, path: join(this.#parts.jobsDirectory, id, 'output') }, signal);
+      const directory = join(this.#parts.jobsDirectory, id);
+      yield* followOutput(source, { ...resolved, directory, lostEnd: () => this.#lostEnds.of(directory) }, signal);
     };
     return {
       [Symbol.asyncIterator]: () => {
@@ -269,7 +277,7 @@ export class LocalJobRunner implements JobRunner {
     }
     for (const iterator of this.#iterators) iterator.abort(error);
     this.#watcher.close();
-    await Promise.all([this.#parts.launcher.close(), this.#parts.store.close()]);
+    await Promise.all([this.#parts.launcher.close(), this.#parts.store.close(), this.#parts.compressor.close()]);
     this.#paths.close();
     this.#live.clear();
   }

@@ -11,6 +11,8 @@ import { SqliteJobStore } from './record/sqlite-job-store.ts';
 import { prepareStateDirectory } from './record/state-directory.ts';
 import { findStrays } from './recover/find-strays.ts';
 import { recoverJobs } from './recover/recover-jobs.ts';
+import { checkDelay } from './output/check-delay.ts';
+import { OutputCompressor } from './output/output-compressor.ts';
 import { checkText } from './submit/check-argument.ts';
 import { resolvePolicy } from './submit/resolve-policy.ts';
 import { requireMode, submissionRules } from './submit/submission-rules.ts';
@@ -25,6 +27,7 @@ import { requireMode, submissionRules } from './submit/submission-rules.ts';
 export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
   const stateDir = checkText(options.stateDir, 'stateDir');
   const log = options.log ?? ((): void => undefined);
+  const afterMs = checkDelay(options.compressOutputAfterMs);
   const binary = options.supervisorPath ?? supervisor();
   const surroundings = readSurroundings(binary);
   const { policy, runAs } = resolvePolicy(options, resolve(stateDir), { isRoot: surroundings.isRoot, userFiles: readUserFiles });
@@ -41,7 +44,8 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
       ...(jobUids === undefined ? {} : { jobUids }),
       ...(runAs === undefined ? {} : { runAs }),
     });
-    const opened = new LocalJobRunner({ store, launcher, jobsDirectory: directory.jobs, policy, runAs, surroundings, log });
+    const compressor = new OutputCompressor({ jobsDirectory: directory.jobs, afterMs, log });
+    const opened = new LocalJobRunner({ store, launcher, jobsDirectory: directory.jobs, policy, runAs, surroundings, compressor, log });
     runner = opened;
     const rules = submissionRules(policy, launcher.abilities, surroundings);
     for (const missing of requireMode(rules)) log({ level: 'warn', message: `jobs cannot ask for all that is allowed: ${missing}` });
@@ -51,6 +55,7 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
       if (!(error instanceof CoreError && error.code === 'closed'))
         log({ level: 'warn', message: 'the job directories cannot be looked through', error });
     });
+    compressor.takeUp();
     return opened;
   } catch (error) {
     await (runner ?? store).close();

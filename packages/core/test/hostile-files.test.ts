@@ -5,9 +5,13 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
+import { findStart } from '../src/output/find-start.ts';
 import { OutputCursor } from '../src/output/output-cursor.ts';
+import { openOutput } from '../src/output/output-file.ts';
 import { parseResult } from '../src/recover/read-result.ts';
 import { spoiled, vectorFiles } from './support/hostile-bytes.ts';
+import type { Piece } from './support/write-frames.ts';
+import { FILE_TIME_NS, writeFrames } from './support/write-frames.ts';
 import { inBytes, judge, resealedFile, wholeFrames } from './support/judge.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'core-hostile-'));
@@ -30,7 +34,7 @@ test('[OUT-8] whatever stands in an output file, a reader comes to its end with 
       }),
       async (bytes, { from, maxChunkBytes, stream, fileLength, produced, torn }) => {
         writeFileSync(path, bytes);
-        const cursor = new OutputCursor({ path, from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) });
+        const cursor = new OutputCursor({ directory, from, maxChunkBytes, ...(stream === undefined ? {} : { stream }) });
         let end = from;
         let kept = 0;
         for await (const batch of cursor.read({ fileLength, produced }, torn)) {
@@ -52,14 +56,99 @@ test('[OUT-8] whatever stands in an output file, a reader comes to its end with 
   );
 });
 
+/** Entries whose checksums hold: of real frames, of frames by another offset, of anything. */
+const madeUp = fc.array(
+  fc.record({
+    frame: fc.nat(40),
+    offset: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -60, max: 600_000 }) }),
+    position: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -60, max: 600_000 }) }),
+    numbers: fc.array(fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constant(0n)), { minLength: 4, maxLength: 4 }),
+    open: fc.nat(7),
+  }),
+  { maxLength: 12 },
+);
+
+test('[OUT-12] [OUT-8] an index that somebody made up, checksums and all, and a spoiled frame beside it: a reader gets the bytes of its offsets, or is told that they are missing', async () => {
+  const place = mkdtempSync(join(directory, 'made-up-'));
+  const pieces: Piece[] = Array.from({ length: 40 }, (_, index) => ({
+    kind: 'data',
+    stream: index % 3 === 0 ? 'stderr' : 'stdout',
+    data: Buffer.from(`${index}\n`.repeat(index === 0 ? 270_000 : 5)),
+  }));
+  const written = writeFrames(pieces);
+  const bytes = Buffer.concat(pieces.map((piece) => (piece.kind === 'data' ? piece.data : Buffer.alloc(0))));
+  const { signal } = new AbortController();
+  const spoil = fc.option(fc.nat(600), { nil: undefined });
+  const start = fc.oneof(
+    fc.nat(bytes.length).map((offset) => ({ offset })),
+    fc.nat(1000).map((lastBytes) => ({ lastBytes })),
+    fc.nat(1000).map((lastLines) => ({ lastLines })),
+    fc.nat(50_000).map((later) => ({ sinceNs: 1_800_000_000_000_000_000n + BigInt(later) })),
+  );
+  await fc.assert(
+    fc.asyncProperty(madeUp, spoil, start, fc.constantFrom(undefined, 'stdout' as const), async (entries, flipped, from, stream) => {
+      const file = Buffer.from(written.file);
+      // Of the short frames: behind the long one an index is of use.
+      if (flipped !== undefined) file[file.length - 1 - flipped] = (file[file.length - 1 - flipped] ?? 0) ^ 1;
+      writeFileSync(join(place, 'output'), file);
+      writeFileSync(join(place, 'index'), sealedIndex(entries, written.ends));
+      const extent = { committed: { fileLength: file.length, produced: bytes.length }, produced: bytes.length };
+      const output = await openOutput(place);
+      const begin = 'offset' in from ? from.offset : await findStart(from, { directory: place, output, stream, extent }, signal);
+      await output?.file.close();
+      expect(begin).toBeLessThanOrEqual(bytes.length);
+      const cursor = new OutputCursor({ directory: place, from: begin, maxChunkBytes: 1_048_576 });
+      let next = begin;
+      for await (const batch of cursor.read(extent.committed, false)) {
+        for (const event of batch) {
+          expect(event.offset).toBe(next);
+          next += event.kind === 'gap' ? event.length : event.data.length;
+          if (event.kind === 'chunk') expect(bytes.subarray(event.offset, next).equals(event.data)).toBe(true);
+          else expect([event.reason, flipped === undefined]).toEqual(['corrupt', false]);
+        }
+      }
+      await cursor.close();
+      expect(next).toBe(bytes.length);
+    }),
+    { numRuns: 200 },
+  );
+}, 60_000);
+
+interface MadeUp {
+  readonly frame: number;
+  readonly offset: number;
+  readonly position: number;
+  readonly numbers: readonly bigint[];
+  readonly open: number;
+}
+
+function sealedIndex(entries: readonly MadeUp[], ends: readonly number[]): Buffer {
+  const header = Buffer.from('WKRIDX\x01\0........', 'latin1');
+  header.writeBigUInt64LE(FILE_TIME_NS, 8);
+  const parts = entries.map(({ frame, offset, position, numbers, open }) => {
+    const entry = Buffer.alloc(56);
+    const at = ends[frame - 1] ?? 16;
+    // All payloads before it: what lies before a frame but the headers.
+    for (const [index, number] of [
+      BigInt(Math.max(0, at - 16 - 32 * frame + offset)),
+      BigInt(Math.max(0, at + position)),
+      ...numbers,
+    ].entries())
+      entry.writeBigUInt64LE(number, index * 8);
+    entry.writeUInt32LE(open, 48);
+    entry.writeUInt32LE(crc32(entry.subarray(0, 52)), 52);
+    return entry;
+  });
+  return Buffer.concat([header, ...parts]);
+}
+
 test('[OUT-8] the Rust reader and this one find the same frames in the same bytes', async () => {
-  const path = join(directory, 'both');
   // Built before the time of the property runs.
   judge([]);
   await fc.assert(
     fc.asyncProperty(fc.array(file, { minLength: 300, maxLength: 400, size: 'max' }), async (files) => {
       const found: string[] = [];
-      for (const bytes of files) found.push(await wholeFrames(path, bytes));
+      for (const bytes of files) found.push(await wholeFrames(directory, bytes));
       const judged = judge(files.map((bytes) => ['o', bytes]));
       const differs = found.findIndex((line, at) => inBytes(line).join() !== inBytes(judged[at] ?? '').join());
       if (differs === -1) return;

@@ -42,12 +42,14 @@ test('[OUT-2] [OUT-4] a live reader that begins at any offset gets what a whole 
   const { job } = await runner.submit({ argv: ['sh', '-c', script] });
   const whole = await collect(runner.output(job.id));
   for (const from of [0, 1, 7, 8, 9, 1000, whole.both.length - 1, whole.both.length]) {
-    const { both } = await collect(runner.output(job.id, { offset: from, maxChunkBytes: 13 }), { from });
+    const { both } = await collect(runner.output(job.id, { start: { offset: from }, maxChunkBytes: 13 }), { from });
     expect(both.equals(whole.both.subarray(from))).toBe(true);
   }
   const { stderr } = await collect(runner.output(job.id, { stream: 'stderr' }), { filtered: true });
   expect(stderr.equals(whole.stderr)).toBe(true);
-  await expect(collect(runner.output(job.id, { offset: whole.both.length + 1 }))).rejects.toMatchObject({ code: 'out-of-range' });
+  await expect(collect(runner.output(job.id, { start: { offset: whole.both.length + 1 } }))).rejects.toMatchObject({
+    code: 'out-of-range',
+  });
 });
 
 test('[OUT-2] without following, a reader gets all that exists now, and the end says that it is not all', async () => {
@@ -58,8 +60,8 @@ test('[OUT-2] without following, a reader gets all that exists now, and the end 
   const { stdout, end } = await collect(runner.output(job.id, { follow: false }));
   expect(stdout.toString()).toBe('one\ntwo\n');
   expect(end).toMatchObject({ length: 8, complete: false, sha256: '', job: { state: { kind: 'running' } } });
-  await expect(collect(runner.output(job.id, { offset: 9 }))).rejects.toMatchObject({ code: 'out-of-range' });
-  expect((await collect(runner.output(job.id, { offset: 8, follow: false }), { from: 8 })).both.length).toBe(0);
+  await expect(collect(runner.output(job.id, { start: { offset: 9 } }))).rejects.toMatchObject({ code: 'out-of-range' });
+  expect((await collect(runner.output(job.id, { start: { offset: 8 }, follow: false }), { from: 8 })).both.length).toBe(0);
   expect((await runner.get(job.id)).state).toMatchObject({ kind: 'running', outputBytes: 8 });
 });
 
@@ -76,7 +78,7 @@ test('[OUT-6] beyond the limit is a gap of exact length, and offsets and the end
   expect(gaps.every(({ reason }) => reason === 'output-limit')).toBe(true);
   expect(gaps.reduce((sum, gap) => sum + gap.stdoutBytes, 0) + both.length).toBe(300_000);
   expect(end).toMatchObject({ length: 350_000, complete: false, sha256: '' });
-  const late = await collect(runner.output(job.id, { offset: 349_000 }), { from: 349_000 });
+  const late = await collect(runner.output(job.id, { start: { offset: 349_000 } }), { from: 349_000 });
   expect(late.gaps.reduce((sum, gap) => sum + gap.length, 0)).toBe(1000);
 });
 
@@ -184,7 +186,7 @@ test('[SUB-5] a wrong option of a reader is refused at the first pull, and an un
   const runner = await bed.open();
   const { job } = await runner.submit({ argv: ['true'] });
   for (const [options, field] of [
-    [{ offset: -1 }, 'offset'],
+    [{ start: { offset: -1 } }, 'offset'],
     [{ maxChunkBytes: 0 }, 'maxChunkBytes'],
     [{ maxChunkBytes: MIB + 1 }, 'maxChunkBytes'],
   ] as const) {

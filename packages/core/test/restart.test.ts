@@ -94,8 +94,8 @@ test('[RUN-3] [RUN-4] kill -9 of a shim: its job is lost, what it wrote before s
   expect(bed.processes().filter(({ command }) => command.includes(victim.id) || command === 'sleep 60')).toHaveLength(1);
   expect((await runner.get(other.id)).state.kind).toBe('running');
   await runner.stop(other.id);
-  await expect(collect(runner.output(victim.id, { offset: 7 }))).rejects.toMatchObject({ code: 'out-of-range' });
-  expect((await collect(runner.output(victim.id, { offset: 6 }), { from: 6 })).both.length).toBe(0);
+  await expect(collect(runner.output(victim.id, { start: { offset: 7 } }))).rejects.toMatchObject({ code: 'out-of-range' });
+  expect((await collect(runner.output(victim.id, { start: { offset: 6 } }), { from: 6 })).both.length).toBe(0);
 });
 
 test('[RUN-1] [RUN-4] a job that ended while no server ran keeps its result; one whose shim died meanwhile is lost; a damaged result is none', async () => {
@@ -204,8 +204,8 @@ test('[OUT-2] [OUT-4] after a restart a reader goes on at the offset it had, als
   process.kill(shim, 'SIGSTOP');
   await first.close();
   const second = await bed.open();
-  const read = collect(second.output(id, { offset: 3 }), { from: 3 });
-  const tooFar = expect(collect(second.output(id, { offset: 7 }))).rejects.toMatchObject({ code: 'out-of-range' });
+  const read = collect(second.output(id, { start: { offset: 3 } }), { from: 3 });
+  const tooFar = expect(collect(second.output(id, { start: { offset: 7 } }))).rejects.toMatchObject({ code: 'out-of-range' });
   process.kill(shim, 'SIGCONT');
   await tooFar;
   await second.stop(id);

@@ -1,27 +1,39 @@
 import { CoreError } from '../core-error.ts';
-import type { OutputEndEvent, OutputEvent } from '../job-runner.ts';
+import type { OutputEndEvent, OutputEvent, OutputStart } from '../job-runner.ts';
+import type { Committed } from '../watch/live-job.ts';
+import { findStart } from './find-start.ts';
 import { OutputCursor } from './output-cursor.ts';
+import type { OpenOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 import type { OutputSource, OutputView } from './output-source.ts';
 
 export interface FollowOptions {
-  readonly path: string;
-  readonly offset: number;
+  /** The job's. */
+  readonly directory: string;
+  readonly start: OutputStart;
   readonly follow: boolean;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  /** How far the output of a lost job goes. */
+  readonly lostEnd: () => Promise<Committed>;
 }
 
-/** The output of a job from an offset on, to what exists now or to its end. Ends, also while it waits, when the signal aborts. */
+/** The output of a job from its start on, to what exists now or to its end. Ends, also while it waits, when the signal aborts. */
 export async function* followOutput(
   source: OutputSource,
   options: FollowOptions,
   signal: AbortSignal,
 ): AsyncGenerator<OutputEvent, void, undefined> {
-  const cursor = new OutputCursor({ ...options, from: options.offset });
+  let output: OpenOutput | undefined;
+  let cursor: OutputCursor | undefined;
   source.readerCame();
   try {
     const first = await firstView(source, options, signal);
-    for (let view = first; ; view = source.view()) {
+    if (!isOffset(options.start)) output = await openOutput(options.directory);
+    const from = await beginning(first, output, options, signal);
+    cursor = new OutputCursor({ ...options, from, ...(output === undefined ? {} : { output }) });
+    if (!isOffset(options.start)) yield { kind: 'begin', offset: from };
+    for (let view: OutputView = first; ; view = source.view()) {
       const isTorn = view.produced === undefined;
       for await (const events of cursor.read(view.committed, isTorn)) {
         for (const event of events) {
@@ -31,7 +43,6 @@ export async function* followOutput(
       }
       signal.throwIfAborted();
       if (view.ended) {
-        if (isTorn && options.offset > cursor.offset) throw outOfRange(options.offset, cursor.offset);
         yield* finalGap(cursor, view);
         yield end(cursor, view);
         return;
@@ -46,20 +57,50 @@ export async function* followOutput(
     }
   } finally {
     source.readerLeft();
-    await cursor.close();
+    await (cursor ?? output?.file)?.close();
   }
 }
 
-async function firstView(source: OutputSource, { offset, follow }: FollowOptions, signal: AbortSignal): Promise<OutputView> {
-  const known = source.view();
-  if (known.ended || (follow && offset <= (known.produced ?? 0))) return checkOffset(known, offset);
-  await source.refresh(signal);
-  return checkOffset(source.view(), offset);
+type KnownView = OutputView & { readonly produced: number };
+
+/** What exists as of now. Of a lost job that is what can be read of it. */
+async function firstView(source: OutputSource, options: FollowOptions, signal: AbortSignal): Promise<KnownView> {
+  const { start, follow } = options;
+  let view = source.view();
+  if (!view.ended && !(follow && isOffset(start) && start.offset <= (view.produced ?? 0))) {
+    await source.refresh(signal);
+    view = source.view();
+  }
+  if (isKnown(view)) return view;
+  const committed = await options.lostEnd();
+  return { ...view, committed, produced: committed.produced };
 }
 
-function checkOffset(view: OutputView, offset: number): OutputView {
-  if (view.produced !== undefined && offset > view.produced) throw outOfRange(offset, view.produced);
-  return view;
+async function beginning(
+  { committed, produced, summary }: KnownView,
+  output: OpenOutput | undefined,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const { start, directory, stream } = options;
+  if (!isOffset(start)) {
+    const finalGap = summary?.finalGap;
+    return findStart(
+      start,
+      { directory, output, stream, extent: { committed, produced, ...(finalGap === undefined ? {} : { finalGap }) } },
+      signal,
+    );
+  }
+  if (start.offset > produced) throw outOfRange(start.offset, produced);
+  return start.offset;
+}
+
+function isOffset(start: OutputStart): start is { readonly offset: number } {
+  return typeof start === 'object' && 'offset' in start;
+}
+
+function isKnown(view: OutputView): view is KnownView {
+  return view.produced !== undefined;
 }
 
 function outOfRange(offset: number, produced: number): CoreError {
@@ -75,5 +116,7 @@ function* finalGap(cursor: OutputCursor, { summary }: OutputView): Generator<Out
 
 function end(cursor: OutputCursor, { job, ended, summary, produced }: OutputView): OutputEndEvent {
   const complete = ended && summary?.complete === true && !cursor.corrupt;
-  return { kind: 'end', job, length: produced ?? cursor.offset, complete, sha256: complete ? summary.sha256 : '' };
+  // A lost job may end before what a reader was told while it lived: what the host forgot was read before.
+  const length = produced === undefined ? cursor.offset : Math.max(produced, cursor.offset);
+  return { kind: 'end', job, length, complete, sha256: complete ? summary.sha256 : '' };
 }

@@ -9,6 +9,16 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024;
 const GAP_PAYLOAD_BYTES = 16;
 const MAGIC = Buffer.from('WKROUT\x01\x00', 'latin1');
 
+/** A place between two frames. */
+export interface FramePlace {
+  /** In the file. */
+  readonly position: number;
+  /** Of the next byte, over both streams, gaps included. */
+  readonly offset: number;
+}
+
+export const FIRST_FRAME: FramePlace = { position: FILE_HEADER_BYTES, offset: 0 };
+
 /** What stands before a payload. */
 export type FrameHead = DataHead | GapHead;
 
@@ -33,6 +43,11 @@ export function isFileHeader(bytes: Buffer): boolean {
   return bytes.length >= FILE_HEADER_BYTES && bytes.subarray(0, MAGIC.length).equals(MAGIC);
 }
 
+/** Nanoseconds since 1970 at which the file with this header was made. */
+export function fileTimeNs(header: Buffer): bigint {
+  return header.readBigUInt64LE(8);
+}
+
 /** The head of the frame that begins at `at`, where at least 32 bytes have to be; undefined when it is none, or not the one that follows at `offset`. */
 export function parseFrameHead(bytes: Buffer, at: number, offset: number): FrameHead | undefined {
   if (crc32(bytes.subarray(at, at + 28)) !== bytes.readUInt32LE(at + 28)) return undefined;
@@ -49,6 +64,13 @@ export function parseFrameHead(bytes: Buffer, at: number, offset: number): Frame
     return { kind: 'gap', reason: reason === 1 ? 'output-limit' : 'write-failed', ...head };
   }
   return undefined;
+}
+
+/** Whether a frame's header begins at `at`, whatever its offset. */
+export function isFrameHeader(bytes: Buffer, at: number): boolean {
+  // What cannot be one is seen before its checksum is worked out.
+  const kind = bytes[at + 4];
+  return bytes[at + 7] === 0 && (kind === 1 || kind === 2) && parseFrameHead(bytes, at, readInteger(bytes, at + 8)) !== undefined;
 }
 
 /** Nanoseconds since 1970 at which the bytes of the frame at `at` were read from the job. */
@@ -69,6 +91,6 @@ export function parseGap(payload: Buffer, offset: number): { readonly stdoutByte
 }
 
 /** Exact below 2^53, where offsets stay: at a gigabyte a second that is a hundred days. */
-function readInteger(bytes: Buffer, at: number): number {
+export function readInteger(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }

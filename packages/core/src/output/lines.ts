@@ -45,6 +45,7 @@ async function* cut(source: AsyncIterator<OutputEvent>): AsyncGenerator<LineEven
       yield* open[event.stream].take(event.data);
       continue;
     }
+    if (event.kind === 'begin') continue;
     // A gap tears the lines that are open: what is there of them is told before it.
     for (const line of [open.stdout, open.stderr]) {
       const rest = line.rest(event.kind === 'gap');

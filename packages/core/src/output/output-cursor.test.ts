@@ -17,7 +17,7 @@ type Options = Partial<ConstructorParameters<typeof OutputCursor>[0]>;
 
 async function read(file: Uint8Array, committed: Committed, options: Options = {}, torn = false) {
   writeFileSync(path, file);
-  const cursor = new OutputCursor({ path, from: 0, maxChunkBytes: 65_536, ...options });
+  const cursor = new OutputCursor({ directory, from: 0, maxChunkBytes: 65_536, ...options });
   const events: (OutputChunkEvent | OutputGapEvent)[] = [];
   for await (const batch of cursor.read(committed, torn)) events.push(...batch);
   await cursor.close();
@@ -145,7 +145,7 @@ test('[OUT-8] after an unreadable frame, what is written later is read again', a
   const spoiled = Buffer.from(both.file);
   spoiled[16] = 0xff;
   writeFileSync(path, spoiled);
-  const cursor = new OutputCursor({ path, from: 0, maxChunkBytes: 100 });
+  const cursor = new OutputCursor({ directory, from: 0, maxChunkBytes: 100 });
   const events: (OutputChunkEvent | OutputGapEvent)[] = [];
   for (const { file, produced } of [first, both]) {
     for await (const batch of cursor.read({ fileLength: file.length, produced }, false)) events.push(...batch);
@@ -165,7 +165,7 @@ test('[OUT-8] a file that is gone, or shorter than what was committed, is a gap 
   const { events } = await read(file.subarray(0, ends[0]), { fileLength: file.length, produced });
   expect(events).toMatchObject([{ kind: 'chunk' }, { kind: 'gap', offset: 5, length: 4, reason: 'corrupt' }]);
   rmSync(path);
-  const cursor = new OutputCursor({ path, from: 0, maxChunkBytes: 100 });
+  const cursor = new OutputCursor({ directory, from: 0, maxChunkBytes: 100 });
   for await (const batch of cursor.read({ fileLength: file.length, produced }, false)) {
     expect(batch).toMatchObject([{ kind: 'gap', offset: 0, length: 9, reason: 'corrupt' }]);
   }

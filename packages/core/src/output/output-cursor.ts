@@ -1,28 +1,32 @@
-import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
-import { constants } from 'node:fs';
 import type { OutputChunkEvent, OutputGapEvent } from '../job-runner.ts';
 import type { GapReason } from '../job/job-state.ts';
 import type { Committed } from '../watch/live-job.ts';
 import { ChunkGatherer } from './chunk-gatherer.ts';
-import type { FrameHead } from './frame.ts';
-import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, framePayload, frameTimeNs, isFileHeader, parseFrameHead, parseGap } from './frame.ts';
-
-/** Read at a time by who is behind: four whole frames of a job that writes fast, for a cut one is read again. What a reader holds in memory is this, or one frame where that is longer. */
-const BLOCK_BYTES = 4 * (128 * 1024 + FRAME_HEADER_BYTES);
+import type { Frame } from './frame-walker.ts';
+import { FrameWalker } from './frame-walker.ts';
+import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
+import type { OpenOutput } from './output-file.ts';
+import { openOutput } from './output-file.ts';
 
 export interface CursorOptions {
-  readonly path: string;
+  /** The job's. */
+  readonly directory: string;
   /** Offset of the first byte wanted. */
   readonly from: number;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  /** The file, where it is open already; closed with the cursor. */
+  readonly output?: OpenOutput;
+}
+
+interface Opened extends OpenOutput {
+  readonly walker: FrameWalker;
 }
 
 /** One reader's position in an output file. */
 export class OutputCursor {
   readonly #options: CursorOptions;
-  #file: FileHandle | undefined;
+  #opened: Opened | undefined;
   #position = 0;
   #offset = 0;
   #corrupt = false;
@@ -51,108 +55,102 @@ export class OutputCursor {
    */
   async *read(committed: Committed, torn: boolean): AsyncGenerator<(OutputChunkEvent | OutputGapEvent)[], void, undefined> {
     if (this.#position >= committed.fileLength) return;
-    if (!(await this.#open())) {
-      if (!torn) yield this.#unreadable(committed);
+    const opened = await this.#open(committed, torn);
+    if (opened === undefined) {
+      if (!torn) yield this.#missing(committed.fileLength, committed.produced);
       return;
     }
-    let wanted = BLOCK_BYTES;
-    while (this.#position < committed.fileLength) {
-      const length = Math.min(wanted, committed.fileLength - this.#position);
-      const block = await this.#block(length);
-      const gatherer = new ChunkGatherer(this.#options.maxChunkBytes);
-      const before = this.#position;
-      const needed = this.#take(block, committed.fileLength, torn, gatherer);
-      gatherer.flush();
-      if (gatherer.events.length > 0) yield gatherer.events;
-      const fileEnds = block.length < length && this.#position === before;
-      if (needed === 'broken' || fileEnds) {
-        if (!torn) yield this.#unreadable(committed);
-        return;
+    const { walker } = opened;
+    const { from } = this.#options;
+    for (;;) {
+      // What lies before the first byte wanted is passed over unread; in a torn file only the payload tells whether it counts.
+      const wants = torn
+        ? () => true
+        : ({ offset, length }: { readonly offset: number; readonly length: number }) => offset + length > from;
+      const blocks = walker.blocks({ fileLength: committed.fileLength, wants, strict: torn });
+      for (;;) {
+        const { done, value } = await blocks.next();
+        this.#position = walker.place.position;
+        this.#offset = walker.place.offset;
+        if (done !== true) {
+          const events = this.#eventsOf(value);
+          if (events.length > 0) yield events;
+          continue;
+        }
+        if (value === 'end' || torn) return;
+        break;
       }
-      wanted = Math.max(BLOCK_BYTES, needed);
+      const next = await this.#nextReadable(opened, committed);
+      const events = this.#missing(next?.position ?? committed.fileLength, next?.offset ?? committed.produced);
+      walker.place = { position: this.#position, offset: this.#offset };
+      if (events.length > 0) yield events;
     }
   }
 
   async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    const output = this.#opened ?? this.#options.output;
+    this.#opened = undefined;
+    await output?.file.close();
   }
 
-  async #open(): Promise<boolean> {
-    if (this.#file !== undefined) return true;
+  async #open(committed: Committed, torn: boolean): Promise<Opened | undefined> {
+    if (this.#opened !== undefined) return this.#opened;
+    const output = this.#options.output ?? (await openOutput(this.#options.directory));
+    if (output === undefined) return undefined;
+    const opened = { ...output, walker: new FrameWalker(output.file) };
+    this.#opened = opened;
+    if (this.#position > 0) {
+      // What a file that was not there before holds up to here was told as missing.
+      opened.walker.place = { position: this.#position, offset: this.#offset };
+    } else if (!torn && this.#options.from > 0) {
+      const { from } = this.#options;
+      const entry = await this.#lookUp(output, committed, (index) => index.last(committed.fileLength, ({ offset }) => offset <= from));
+      if (entry !== undefined) opened.walker.place = entry;
+    }
+    return opened;
+  }
+
+  /** Where the file can be read again. */
+  #nextReadable(opened: Opened, committed: Committed) {
+    const behind = { position: this.#position, offset: this.#offset };
+    return this.#lookUp(opened, committed, (index) => index.next(committed.fileLength, behind));
+  }
+
+  async #lookUp<T>(output: OpenOutput, { fileLength }: Committed, look: (index: OutputIndex) => Promise<T>): Promise<T | undefined> {
+    if (fileLength < INDEX_FROM_BYTES) return undefined;
+    const index = await OutputIndex.open(this.#options.directory, output);
+    if (index === undefined) return undefined;
     try {
-      this.#file = await open(this.#options.path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
+      return await look(index);
+    } finally {
+      await index.close();
     }
-    if (!isFileHeader(await this.#block(FILE_HEADER_BYTES))) return false;
-    this.#position = FILE_HEADER_BYTES;
-    return true;
   }
 
-  /** A buffer of its own each time: events are slices of it, and belong to whoever gets them. */
-  async #block(length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = (await this.#file?.read(buffer, filled, length - filled, this.#position + filled)) ?? { bytesRead: 0 };
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
+  #eventsOf(frames: readonly Frame[]): (OutputChunkEvent | OutputGapEvent)[] {
+    const gatherer = new ChunkGatherer(this.#options.maxChunkBytes);
+    for (const frame of frames) this.#take(frame, gatherer);
+    gatherer.flush();
+    return gatherer.events;
   }
 
-  /** Goes over the whole frames of a block. Answers how many bytes the next block needs at least, or that what follows is no frame. */
-  #take(block: Buffer, fileLength: number, torn: boolean, gatherer: ChunkGatherer): number | 'broken' {
-    for (let at = 0; at < block.length;) {
-      if (this.#position + FRAME_HEADER_BYTES > fileLength) return 'broken';
-      if (block.length - at < FRAME_HEADER_BYTES) return FRAME_HEADER_BYTES;
-      const head = parseFrameHead(block, at, this.#offset);
-      if (head === undefined) return 'broken';
-      const size = FRAME_HEADER_BYTES + head.length;
-      if (this.#position + size > fileLength) return 'broken';
-      // What lies before the first byte wanted is passed over unread; in a torn file only the payload tells whether it counts.
-      if (!torn && head.kind === 'data' && head.offset + head.length <= this.#options.from) {
-        this.#offset += head.length;
-      } else {
-        if (block.length - at < size) return size;
-        if (!this.#frame(block, at, head, torn, gatherer)) return 'broken';
-      }
-      this.#position += size;
-      at += size;
+  #take({ head, payload, timeNs, stdoutBytes, stderrBytes }: Frame, gatherer: ChunkGatherer): void {
+    const { from, stream } = this.#options;
+    if (head.kind === 'gap') {
+      const gap = this.gapFrom(head.offset, stdoutBytes, stderrBytes, head.reason);
+      if (gap !== undefined) gatherer.gap(gap);
+      return;
     }
-    return 0;
-  }
-
-  #frame(block: Buffer, at: number, head: FrameHead, torn: boolean, gatherer: ChunkGatherer): boolean {
-    const payload = framePayload(block, at, head);
-    if (payload === undefined && torn) return false;
-    const skipped = Math.max(0, this.#options.from - head.offset);
-    const wanted = this.#options.stream;
-    if (head.kind === 'data') {
-      this.#offset += head.length;
-      if (payload === undefined) this.#corrupt = true;
-      if (skipped >= head.length || (wanted !== undefined && wanted !== head.stream)) return true;
-      if (payload === undefined) {
-        const length = head.length - skipped;
-        const [stdoutBytes, stderrBytes] = head.stream === 'stdout' ? [length, 0] : [0, length];
-        gatherer.gap({ kind: 'gap', offset: head.offset + skipped, length, stdoutBytes, stderrBytes, reason: 'corrupt' });
-      } else {
-        gatherer.data(head.offset + skipped, head.stream, frameTimeNs(block, at), payload.subarray(skipped));
-      }
-      return true;
+    if (head.offset + head.length <= from) return;
+    if (payload === undefined) this.#corrupt = true;
+    if (stream !== undefined && stream !== head.stream) return;
+    if (payload === undefined) {
+      const gap = this.gapFrom(head.offset, stdoutBytes, stderrBytes, 'corrupt');
+      if (gap !== undefined) gatherer.gap(gap);
+    } else {
+      const skipped = Math.max(0, from - head.offset);
+      gatherer.data(head.offset + skipped, head.stream, timeNs, payload.subarray(skipped));
     }
-    // How far a gap reaches stands in its payload: without it nothing that follows can be placed.
-    if (payload === undefined) return false;
-    const declared = parseGap(payload, head.offset);
-    if (declared === undefined) return false;
-    const { stdoutBytes, stderrBytes } = declared;
-    this.#offset += stdoutBytes + stderrBytes;
-    const gap = this.gapFrom(head.offset, stdoutBytes, stderrBytes, head.reason);
-    if (gap !== undefined) gatherer.gap(gap);
-    return true;
   }
 
   /** What this reader has to be told of a gap; undefined for nothing. */
@@ -169,13 +167,13 @@ export class OutputCursor {
     return { kind: 'gap', offset: from, length: rest, ...divided, reason };
   }
 
-  /** Everything from here to the committed length is withheld; a later frame begins there. */
-  #unreadable(committed: Committed): OutputGapEvent[] {
+  /** Everything from here to there is withheld; a later frame begins there. */
+  #missing(position: number, end: number): OutputGapEvent[] {
     const offset = Math.max(this.#offset, this.#options.from);
     this.#corrupt = true;
-    this.#position = committed.fileLength;
-    this.#offset = Math.max(this.#offset, committed.produced);
-    if (offset >= committed.produced) return [];
-    return [{ kind: 'gap', offset, length: committed.produced - offset, stdoutBytes: 0, stderrBytes: 0, reason: 'corrupt' }];
+    this.#position = position;
+    this.#offset = Math.max(this.#offset, end);
+    if (offset >= end) return [];
+    return [{ kind: 'gap', offset, length: end - offset, stdoutBytes: 0, stderrBytes: 0, reason: 'corrupt' }];
   }
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { OutputEndEvent, OutputEvent, OutputGapEvent } from '@worker/core';
 
 export interface Collected {
+  /** Where it began, where that was told. */
+  readonly begin: number | undefined;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly both: Buffer;
@@ -15,12 +17,18 @@ export async function collect(events: AsyncIterable<OutputEvent>, { from = 0, fi
   const pieces = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], both: [] as Uint8Array[] };
   const gaps: OutputGapEvent[] = [];
   let next = from;
+  let begin: number | undefined;
   let largestChunk = 0;
   let end: OutputEndEvent | undefined;
   for await (const event of events) {
     if (end !== undefined) throw new Error('an event after the end');
     if (event.kind === 'end') {
       end = event;
+      continue;
+    }
+    if (event.kind === 'begin') {
+      if (begin !== undefined || next !== from) throw new Error('a beginning that is not the first event');
+      begin = next = event.offset;
       continue;
     }
     if (filtered ? event.offset < next : event.offset !== next) throw new Error(`offset ${event.offset} where ${next} was due`);
@@ -38,7 +46,7 @@ export async function collect(events: AsyncIterable<OutputEvent>, { from = 0, fi
   if (end === undefined) throw new Error('no end');
   if (!filtered && end.length !== next) throw new Error(`the end is at ${end.length}, the last byte before ${next}`);
   const [stdout, stderr, both] = [Buffer.concat(pieces.stdout), Buffer.concat(pieces.stderr), Buffer.concat(pieces.both)];
-  return { stdout, stderr, both, gaps, end, largestChunk };
+  return { begin, stdout, stderr, both, gaps, end, largestChunk };
 }
 
 export function sha256(data: Uint8Array): string {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
@@ -29,9 +30,9 @@ export function judge(records: readonly (readonly ['o' | 'l', Uint8Array])[]): s
 }
 
 /** What this reader finds in a file, in the judge's words. */
-export async function wholeFrames(path: string, bytes: Uint8Array): Promise<string> {
-  writeFileSync(path, bytes);
-  const cursor = new OutputCursor({ path, from: 0, maxChunkBytes: 1 });
+export async function wholeFrames(directory: string, bytes: Uint8Array): Promise<string> {
+  writeFileSync(join(directory, 'output'), bytes);
+  const cursor = new OutputCursor({ directory, from: 0, maxChunkBytes: 1 });
   let text = '';
   for await (const batch of cursor.read({ fileLength: Number.MAX_SAFE_INTEGER, produced: Number.MAX_SAFE_INTEGER }, true)) {
     for (const event of batch) {

@@ -1,8 +1,17 @@
 import { crc32 } from 'node:zlib';
 
-export type Piece =
+export type Piece = { readonly timeNs?: bigint } & (
   | { readonly kind: 'data'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
-  | { readonly kind: 'gap'; readonly stdoutBytes: number; readonly stderrBytes: number; readonly reason: 1 | 2 };
+  | { readonly kind: 'gap'; readonly stdoutBytes: number; readonly stderrBytes: number; readonly reason: 1 | 2 }
+);
+
+/** When a piece was read that does not say, by its place. */
+export function timeOf({ timeNs }: Piece, index: number): bigint {
+  return timeNs ?? 1_800_000_000_000_000_000n + BigInt(index) * 1000n;
+}
+
+/** When each file that is written here was made. */
+export const FILE_TIME_NS = 1_799_999_999_999_999_999n;
 
 /** An output file as docs/output-format.md has it, and where each of its frames ends. */
 export function writeFrames(pieces: readonly Piece[]): {
@@ -12,6 +21,7 @@ export function writeFrames(pieces: readonly Piece[]): {
 } {
   const header = Buffer.alloc(16);
   header.write('WKROUT\x01\0', 'latin1');
+  header.writeBigUInt64LE(FILE_TIME_NS, 8);
   const parts = [header];
   const ends: number[] = [];
   let length = header.length;
@@ -28,7 +38,7 @@ export function writeFrames(pieces: readonly Piece[]): {
     head[5] = piece.kind === 'gap' ? 0 : piece.stream === 'stdout' ? 1 : 2;
     head[6] = piece.kind === 'gap' ? piece.reason : 0;
     head.writeBigUInt64LE(BigInt(offset), 8);
-    head.writeBigUInt64LE(1_800_000_000_000_000_000n + BigInt(index) * 1000n, 16);
+    head.writeBigUInt64LE(timeOf(piece, index), 16);
     head.writeUInt32LE(crc32(payload), 24);
     head.writeUInt32LE(crc32(head.subarray(0, 28)), 28);
     parts.push(head, payload);

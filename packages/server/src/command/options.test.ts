@@ -43,6 +43,14 @@ describe('the command line', () => {
     [['doctor', '--listen', '127.0.0.1:0'], /--listen/],
     [['doctor', '-o', 'yaml'], /--output must be text or json/],
     [['doctor', 'now'], /now/],
+    [['--compress-output-after', '5'], /--compress-output-after must be never, or a time/],
+    [['--compress-output-after', '0s'], /--compress-output-after/],
+    [['inspect'], /inspect takes one output file/],
+    [['inspect', ''], /inspect takes one output file/],
+    [['inspect', 'a', 'b'], /inspect takes one output file/],
+    [['inspect', 'a', '-o', 'yaml'], /--output must be text or json/],
+    [['inspect', 'a', '--print', 'stdin'], /--print must be stdout, stderr or both/],
+    [['inspect', 'a', '--listen', '127.0.0.1:0'], /--listen/],
   ])('%j is refused in one line that names what is wrong [CLI-7]', (args, expected) => {
     const parse = () => parseOptions(args, {});
     expect(parse).toThrow(UsageError);
@@ -52,6 +60,24 @@ describe('the command line', () => {
 
   it.each(['yes', 'on', '2'])('WORKER_STOP_JOBS_ON_EXIT=%s is refused rather than guessed [CLI-7]', (value) => {
     expect(() => parseOptions([], { WORKER_STOP_JOBS_ON_EXIT: value })).toThrow(/WORKER_STOP_JOBS_ON_EXIT/);
+  });
+
+  it.each([
+    ['never', Infinity],
+    ['1h', 3_600_000],
+  ])('--compress-output-after %s is understood', (text, compressOutputAfterMs) => {
+    expect(parseOptions(['--compress-output-after', text], {})).toMatchObject({ jobs: { compressOutputAfterMs } });
+    expect(parseOptions([], { WORKER_COMPRESS_OUTPUT_AFTER: text })).toMatchObject({ jobs: { compressOutputAfterMs } });
+  });
+
+  it('inspect takes a path, and says what it is to tell [OUT-14]', () => {
+    expect(parseOptions(['inspect', 'x'], {})).toEqual({ command: 'inspect', path: 'x', output: 'text', print: undefined });
+    expect(parseOptions(['inspect', '--json', 'x', '--print', 'both'], {})).toEqual({
+      command: 'inspect',
+      path: 'x',
+      output: 'json',
+      print: 'both',
+    });
   });
 
   it('has defaults that are those of make certs and make serve, and the safe ones for jobs; an empty variable is none', () => {

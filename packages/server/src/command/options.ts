@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import type { JobOptions } from '../start-server.ts';
 import { jobFlags, jobOptionsOf } from './job-flags.ts';
-import { size } from './quantity.ts';
+import { duration, size } from './quantity.ts';
 import { notUnderstood, UsageError } from './usage-error.ts';
 
 /** What the command line and the environment ask for, complete. */
-export type CommandOptions = ServeOptions | DoctorOptions | { readonly command: 'help' | 'version' };
+export type CommandOptions = ServeOptions | DoctorOptions | InspectCommand | { readonly command: 'help' | 'version' };
 
 export interface ServeOptions {
   readonly command: 'serve';
@@ -27,12 +27,23 @@ export interface DoctorOptions {
   readonly output: 'text' | 'json';
 }
 
+/** Reads an output file; needs nothing that a server has. */
+export interface InspectCommand {
+  readonly command: 'inspect';
+  /** A file, or the directory of a job. */
+  readonly path: string;
+  readonly output: 'text' | 'json';
+  /** These bytes instead of the report. */
+  readonly print: 'stdout' | 'stderr' | 'both' | undefined;
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const flagsOfBoth = {
   ...jobFlags,
   'state-dir': { type: 'string' },
   'default-output-bytes': { type: 'string' },
+  'compress-output-after': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -48,9 +59,35 @@ const serveFlags = {
 
 const doctorFlags = { ...flagsOfBoth, output: { type: 'string', short: 'o' } } as const;
 
+const inspectFlags = {
+  output: { type: 'string', short: 'o' },
+  json: { type: 'boolean' },
+  print: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+} as const;
+
 /** Flags win over the environment, the environment over the defaults. Throws a {@link UsageError}. */
 export function parseOptions(argv: readonly string[], env: Environment): CommandOptions {
+  if (argv[0] === 'inspect') return inspectCommand(argv.slice(1));
   return argv[0] === 'doctor' ? doctorOptions(argv.slice(1), env) : serveOptions(argv, env);
+}
+
+function inspectCommand(argv: readonly string[]): CommandOptions {
+  const { values, positionals } = parsed(() => parseArgs({ args: [...argv], options: inspectFlags, strict: true, allowPositionals: true }));
+  if (values.help === true || values.version === true) return { command: values.help === true ? 'help' : 'version' };
+  const [path, ...more] = positionals;
+  if (path === undefined || path === '' || more.length > 0)
+    throw new UsageError('inspect takes one output file, or the directory of one job');
+  const { print, output = values.json === true ? 'json' : 'text' } = values;
+  if (print !== undefined && print !== 'stdout' && print !== 'stderr' && print !== 'both')
+    throw notUnderstood('print', 'stdout, stderr or both', print);
+  return { command: 'inspect', path, output: textOrJson(output), print };
+}
+
+function textOrJson(output: string): 'text' | 'json' {
+  if (output !== 'text' && output !== 'json') throw notUnderstood('output', 'text or json', output);
+  return output;
 }
 
 function serveOptions(argv: readonly string[], env: Environment): CommandOptions {
@@ -74,15 +111,16 @@ function doctorOptions(argv: readonly string[], env: Environment): CommandOption
   const given = lookUp(values, env);
   if (values.help === true || values.version === true) return { command: values.help === true ? 'help' : 'version' };
   const { output = 'text' } = values;
-  if (output !== 'text' && output !== 'json') throw notUnderstood('output', 'text or json', output);
-  return { command: 'doctor', stateDir: given('state-dir'), jobs: jobsOf(given, values.bind, env), output };
+  return { command: 'doctor', stateDir: given('state-dir'), jobs: jobsOf(given, values.bind, env), output: textOrJson(output) };
 }
 
 function jobsOf(given: (flag: string) => string | undefined, binds: readonly string[] | undefined, env: Environment): JobOptions {
   const outputBytes = given('default-output-bytes');
+  const compressAfter = given('compress-output-after');
   return {
     ...jobOptionsOf(given, binds ?? set(env['WORKER_BIND'])?.split(',') ?? []),
     ...(outputBytes === undefined ? {} : { defaultOutputBytes: parseBytes(outputBytes) }),
+    ...(compressAfter === undefined ? {} : { compressOutputAfterMs: parseDelay(compressAfter) }),
   };
 }
 
@@ -115,6 +153,12 @@ function parseBytes(text: string): number {
   const bytes = size.parse(text);
   if (bytes === undefined) throw notUnderstood('default-output-bytes', `${size.form}, 1 or more`, text);
   return bytes;
+}
+
+function parseDelay(text: string): number {
+  const delay = text === 'never' ? Infinity : duration.parse(text);
+  if (delay === undefined) throw notUnderstood('compress-output-after', `never, or ${duration.form}`, text);
+  return delay;
 }
 
 function parseSwitch(text: string | undefined): boolean {

@@ -5,6 +5,7 @@ import { startServer, type RunningServer } from '../start-server.ts';
 import { version } from '../version.ts';
 import { doctor } from './doctor.ts';
 import { explainCore } from './explain-core.ts';
+import { inspect } from './inspect.ts';
 import { parseOptions, type Environment, type ServeOptions } from './options.ts';
 import { readIdentity, StartError } from './read-identity.ts';
 import { firstShutdownSignal } from './shutdown-signals.ts';
@@ -24,6 +25,8 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
         return 0;
       case 'doctor':
         return await doctor(options);
+      case 'inspect':
+        return await inspect(options);
       case 'serve':
         await serve(options);
         return 0;

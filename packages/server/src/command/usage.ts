@@ -21,12 +21,16 @@ const jobUsage = `  --isolation MODE[,MODE]     what a job may ask for, sandbox 
   --max-io-write SIZE         bytes a second written to each block device
   --max-output SIZE           bytes of output kept
   --default-output-bytes SIZE bytes of output kept of a job that asks for no limit (default 4GiB)
+
+  --compress-output-after TIME  so long after a job's end its output is compressed, where that wins a fifth; never: not at all (default 5m)
 `;
 
 export const usage = `worker-server: runs commands for the clients that its CA vouches for
 
   worker-server [--listen 127.0.0.1:7443] [--state-dir .worker] [--ca F --cert F --key F] [FLAGS]
   worker-server doctor [-o text|json] [FLAGS]      what this host can enforce, and what gives the rest; runs no server
+  worker-server inspect FILE|JOBDIR [-o text|json] [--print stdout|stderr|both]
+                                                   reads the output of one job from the disk, and says whether it is whole; needs no server
 
   --listen HOST:PORT          where to listen; port 0 takes a free one (default 127.0.0.1:7443)
   --state-dir DIR             where jobs and their output are kept (default .worker)
@@ -42,4 +46,5 @@ Each flag is a variable, too: WORKER_LISTEN for --listen, WORKER_STOP_JOBS_ON_EX
 Prints one line, "ready https://HOST:PORT", when it accepts connections; logs lines of JSON on stderr.
 SIGTERM or SIGINT shuts down within 5 s; a second one at once.
 Exits with 0; 1 when it cannot start or fails; 2 for a mistake in the command line. doctor: 0 when what the flags ask for can be enforced, else 1.
+inspect: 0 when the output is whole, declared gaps included, 1 when it is damaged, 2 when there is none.
 `;

@@ -1,10 +1,11 @@
 import type { OutputEvent, OutputOptions } from '@worker/core';
 import { Stream, type StreamOutputRequest, type StreamOutputResponse } from '@worker/protocol';
 import { visibleJob } from '../authorize/visible-job.ts';
-import { fieldRefusal, refusal } from '../fail/refusal.ts';
+import { fieldRefusal } from '../fail/refusal.ts';
 import { millisecondsOf } from '../translate/duration.ts';
 import { chunkEnvelope } from '../translate/chunk-envelope.ts';
 import { heartbeatMessage, outputMessage } from '../translate/output-message.ts';
+import { startOf } from '../translate/output-start.ts';
 import type { Call, Host } from './call.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 
@@ -21,13 +22,14 @@ export async function* streamOutput(
   const heartbeatMs =
     request.heartbeat === undefined ? undefined : millisecondsOf(request.heartbeat, 'heartbeat', 1_000, hourMs, 'from 1 s to 1 h');
   const { id } = await visibleJob(host, call.principal, request.id);
-  const offset = offsetOf(request);
+  const start = startOf(request);
   call.openResponse();
-  const events = host.runner.output(id, { ...options, offset });
-  let nextOffset = offset;
+  const events = host.runner.output(id, { ...options, start });
+  let nextOffset = typeof start === 'object' && 'offset' in start ? start.offset : undefined;
   for await (const event of heartbeatMs === undefined ? events : withHeartbeats(events, heartbeatMs, () => 'heartbeat' as const)) {
     if (event === 'heartbeat') {
-      yield heartbeatMessage(nextOffset);
+      // While the beginning is looked for, nobody could say where to resume.
+      if (nextOffset !== undefined) yield heartbeatMessage(nextOffset);
       continue;
     }
     nextOffset = offsetAfter(event, nextOffset);
@@ -55,15 +57,8 @@ function streamOf(stream: number): 'stdout' | 'stderr' | undefined {
   throw fieldRefusal('stream', 'must be STREAM_STDOUT or STREAM_STDERR, or unset for both');
 }
 
-/** After the gate: what an offset is worth depends on the job. */
-function offsetOf({ start }: StreamOutputRequest): number {
-  if (start.case === undefined) return 0;
-  if (start.value < 0n) throw fieldRefusal('offset', 'must be 0 or more');
-  if (start.value > BigInt(Number.MAX_SAFE_INTEGER)) throw refusal('OFFSET_OUT_OF_RANGE', 'offset is beyond what the job has written');
-  return Number(start.value);
-}
-
-function offsetAfter(event: OutputEvent, before: number): number {
+function offsetAfter(event: OutputEvent, before: number | undefined): number | undefined {
+  if (event.kind === 'begin') return event.offset;
   if (event.kind === 'chunk') return event.offset + event.data.length;
   if (event.kind === 'gap') return event.offset + event.length;
   return before;

@@ -18,6 +18,8 @@ const gapReasons = { 'output-limit': GapReason.OUTPUT_LIMIT, 'write-failed': Gap
 
 export function outputMessage(event: OutputEvent): StreamOutputResponse {
   switch (event.kind) {
+    case 'begin':
+      return heartbeatMessage(event.offset);
     case 'chunk':
       return create(StreamOutputResponseSchema, {
         event: {

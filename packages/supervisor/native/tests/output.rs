@@ -4,7 +4,8 @@ mod harness;
 
 use harness::{Lab, wait_for};
 use sha2::{Digest, Sha256};
-use worker_supervisor::output::frame::{Kind, Missing, Stream};
+use worker_supervisor::output::frame::{FILE_HEADER, Kind, Missing, Stream, parse};
+use worker_supervisor::output::index::{INDEX_ENTRY, INDEX_EVERY, INDEX_HEADER, Tally, index_entry, index_header};
 use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{Launch, shim_event};
 
@@ -67,6 +68,34 @@ fn a_job_that_writes_nothing_has_no_file() {
     let job = lab.run(launch);
     assert!(!job.dir.join("output").exists());
     assert_eq!(job.audit().output.expect("summary").file_length, 0);
+}
+
+/// [OUT-12]
+#[test]
+fn a_long_output_has_an_index_that_tells_the_truth_and_a_short_one_has_none() {
+    let mut lab = Lab::new();
+    let launch = lab.shell("head -c 500000 /dev/zero");
+    let short = lab.run(launch);
+    assert_eq!(short.audit().output.expect("summary").produced, 500_000);
+    assert!(!short.dir.join("index").exists());
+    let launch = lab.shell("seq 300000; seq 100000 >&2; seq 300000");
+    let job = lab.run(launch);
+    job.audit();
+    let file = std::fs::read(job.dir.join("output")).expect("output");
+    let index = std::fs::read(job.dir.join("index")).expect("index");
+    assert_eq!(index[..INDEX_HEADER], index_header(u64::from_le_bytes(file[8..16].try_into().expect("8"))));
+    let (mut expected, mut tally, mut at, mut last) = (Vec::new(), Tally::default(), FILE_HEADER, 0);
+    while let Some(frame) = parse(&file, at) {
+        if at - last >= usize::try_from(INDEX_EVERY).expect("small") {
+            expected.extend_from_slice(&index_entry(frame.offset, at as u64, &tally));
+            last = at;
+        }
+        tally.add(frame.kind, frame.time, &file[frame.payload.clone()]);
+        at = frame.payload.end;
+    }
+    assert!(expected.len() >= 7 * INDEX_ENTRY);
+    assert_eq!(index[INDEX_HEADER..], expected);
+    assert_eq!(tally.newlines, [600_000, 100_000]);
 }
 
 /// [OUT-6]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde_json::{Value, json};
 use worker_supervisor::output::frame::{FILE_HEADER, Kind, Missing, Stream, file_header, frame_header, gap_payload, parse};
+use worker_supervisor::output::index::{INDEX_ENTRY, INDEX_HEADER, Tally, index_entry, index_header};
 use worker_supervisor::shim::result_file;
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{
@@ -111,6 +112,41 @@ fn output_files_are_what_readers_were_promised() {
     ] {
         hold(&format!("output/{name}.bin"), file);
         hold_json(&format!("output/{name}.json"), &describe(file));
+    }
+}
+
+/// [OUT-12]
+#[test]
+fn indexes_are_what_readers_were_promised() {
+    for name in ["both-streams", "gaps"] {
+        let file = std::fs::read(folder().join(format!("output/{name}.bin"))).expect("output");
+        let (mut index, mut entries, mut tally, mut at) = (index_header(TIME).to_vec(), Vec::new(), Tally::default(), FILE_HEADER);
+        while let Some(found) = parse(&file, at) {
+            index.extend_from_slice(&index_entry(found.offset, at as u64, &tally));
+            entries.push(json!({
+                "offset": found.offset.to_string(), "position": at, "stdout": tally.stdout.to_string(), "stdoutNewlines": tally.newlines[0],
+                "stderrNewlines": tally.newlines[1], "latestNs": tally.latest.to_string(), "open": tally.open,
+            }));
+            tally.add(found.kind, found.time, &file[found.payload.clone()]);
+            at = found.payload.end;
+        }
+        let mut flipped = index.clone();
+        flipped[INDEX_HEADER + INDEX_ENTRY + 9] ^= 1;
+        let (mut stale, mut later_version) = (index.clone(), index.clone());
+        stale[8] ^= 1;
+        later_version[6] = 2;
+        let torn = index[..index.len() - 1].to_vec();
+        let without = |lost: usize| entries.iter().enumerate().map(|(at, entry)| if at == lost { Value::Null } else { entry.clone() }).collect::<Vec<_>>();
+        for (kind, bytes, found) in [
+            ("whole", &index, entries.clone()),
+            ("flipped-bit", &flipped, without(1)),
+            ("torn", &torn, entries[..entries.len() - 1].to_vec()),
+            ("stale", &stale, Vec::new()),
+            ("later-version", &later_version, Vec::new()),
+        ] {
+            hold(&format!("index/{name}-{kind}.bin"), bytes);
+            hold_json(&format!("index/{name}-{kind}.json"), &json!({ "output": name, "entries": found }));
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::frame::{self, FILE_HEADER, FRAME_HEADER, Kind, Missing, Stream};
+use super::index::{Index, Written};
 use crate::sys::clock::unix_nanos;
 use crate::sys::dir;
 use crate::wire::v1::{Gap, GapReason, OutputCommitted, OutputSummary};
@@ -38,8 +39,11 @@ struct Pending {
 /// The one writer of a job's output file.
 pub struct Writer {
     file: Option<OwnedFd>,
+    // What its header says.
+    made: u64,
     // End of the last whole frame; 0 while there is none.
     length: u64,
+    index: Index,
     // Bytes produced up to there.
     committed: u64,
     produced: u64,
@@ -61,7 +65,9 @@ impl Writer {
     pub fn new(max_kept: u64) -> Self {
         Self {
             file: None,
+            made: 0,
             length: 0,
+            index: Index::default(),
             committed: 0,
             produced: 0,
             kept: 0,
@@ -111,9 +117,10 @@ impl Writer {
         let room = usize::try_from(self.max_kept - self.kept).unwrap_or(usize::MAX);
         let keep = room.min(bytes.len());
         if keep > 0 {
-            let header = frame::frame_header(Kind::Data(stream), self.produced, time, &bytes[..keep]);
+            let (kind, offset) = (Kind::Data(stream), self.produced);
+            let header = frame::frame_header(kind, offset, time, &bytes[..keep]);
             buffer[..FRAME_HEADER].copy_from_slice(&header);
-            if self.append(job, &buffer[..FRAME_HEADER + keep], time).is_err() {
+            if self.append(job, kind, offset, time, &buffer[..FRAME_HEADER + keep]).is_err() {
                 self.count(stream, count, Missing::WriteFailed);
                 return;
             }
@@ -183,16 +190,16 @@ impl Writer {
     fn write_gap(&mut self, job: BorrowedFd<'_>, time: u64) {
         let Some(pending) = self.pending.take() else { return };
         let payload = frame::gap_payload(pending.stdout, pending.stderr);
-        let mut bytes = frame::frame_header(Kind::Gap(pending.missing), pending.offset, time, &payload).to_vec();
-        bytes.extend_from_slice(&payload);
-        match self.append(job, &bytes, time) {
+        let kind = Kind::Gap(pending.missing);
+        let bytes = [&frame::frame_header(kind, pending.offset, time, &payload)[..], &payload].concat();
+        match self.append(job, kind, pending.offset, time, &bytes) {
             Ok(()) => self.committed = self.produced,
             Err(_) => self.pending = Some(pending),
         }
     }
 
     /// Writes one frame by one call. After a failure the file ends as before, or is overwritten from there by the next.
-    fn append(&mut self, job: BorrowedFd<'_>, bytes: &[u8], time: u64) -> io::Result<()> {
+    fn append(&mut self, job: BorrowedFd<'_>, kind: Kind, offset: u64, time: u64, bytes: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
             self.file = Some(dir::open_at(job, c"output", libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o600)?);
         }
@@ -200,6 +207,7 @@ impl Writer {
         let mut start = self.length;
         let written = if start == 0 {
             start = FILE_HEADER as u64;
+            self.made = time;
             write_whole(file, &frame::file_header(time), 0).and_then(|()| write_whole(file, bytes, start))
         } else {
             write_whole(file, bytes, start)
@@ -210,6 +218,7 @@ impl Writer {
             return Err(error);
         }
         self.length = start + bytes.len() as u64;
+        self.index.add(job, &Written { made: self.made, position: start, offset, kind, time, payload: &bytes[FRAME_HEADER..] });
         if self.length - self.begun >= WRITE_BACK {
             // Whole pages: the next write to one that is on its way would have to wait for it.
             let whole = self.length - self.length % PAGE;
@@ -221,7 +230,7 @@ impl Writer {
     }
 }
 
-fn write_whole(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(super) fn write_whole(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> io::Result<()> {
     match dir::write_at(file, bytes, at)? {
         length if length == bytes.len() => Ok(()),
         _ => Err(io::Error::from(io::ErrorKind::WriteZero)),
@@ -251,5 +260,22 @@ mod tests {
         let summary = writer.summary();
         std::fs::remove_dir_all(path).expect("rm");
         assert_eq!((summary.produced, summary.complete), (3, false));
+    }
+
+    /// [OUT-7] [OUT-12]
+    #[test]
+    fn an_index_that_cannot_be_written_leaves_the_output_as_it_is() {
+        let path = std::env::temp_dir().join(format!("writer-index-{}", std::process::id()));
+        // A directory stands where the index would.
+        std::fs::create_dir_all(path.join("index")).expect("mkdir");
+        let job = OwnedFd::from(std::fs::File::open(&path).expect("open"));
+        let mut writer = Writer::new(u64::MAX);
+        for _ in 0..20 {
+            writer.take(job.as_fd(), Stream::Stderr, &mut vec![b'\n'; FRAME_HEADER + (128 << 10)]);
+        }
+        writer.finish(job.as_fd()).expect("finish");
+        let (summary, length) = (writer.summary(), std::fs::metadata(path.join("output")).expect("output").len());
+        std::fs::remove_dir_all(path).expect("rm");
+        assert_eq!((summary.produced, summary.file_length, summary.complete), (20 * (128 << 10), length, true));
     }
 }

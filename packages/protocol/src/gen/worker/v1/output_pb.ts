@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file worker/v1/output.proto.
  */
 export const file_worker_v1_output: GenFile = /*@__PURE__*/
-  fileDesc("ChZ3b3JrZXIvdjEvb3V0cHV0LnByb3RvEgl3b3JrZXIudjEiuQEKE1N0cmVhbU91dHB1dFJlcXVlc3QSCgoCaWQYASABKAkSEAoGb2Zmc2V0GAIgASgDSAASEQoJbm9fZm9sbG93GAcgASgIEiEKBnN0cmVhbRgIIAEoDjIRLndvcmtlci52MS5TdHJlYW0SFwoPbWF4X2NodW5rX2J5dGVzGAkgASgFEiwKCWhlYXJ0YmVhdBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydCK9AQoUU3RyZWFtT3V0cHV0UmVzcG9uc2USJwoFY2h1bmsYASABKAsyFi53b3JrZXIudjEuT3V0cHV0Q2h1bmtIABIjCgNnYXAYAiABKAsyFC53b3JrZXIudjEuT3V0cHV0R2FwSAASKQoJaGVhcnRiZWF0GAMgASgLMhQud29ya2VyLnYxLkhlYXJ0YmVhdEgAEiMKA2VuZBgEIAEoCzIULndvcmtlci52MS5PdXRwdXRFbmRIAEIHCgVldmVudCJ4CgtPdXRwdXRDaHVuaxIOCgZvZmZzZXQYASABKAMSIQoGc3RyZWFtGAIgASgOMhEud29ya2VyLnYxLlN0cmVhbRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRkYXRhGAQgASgMIn0KCU91dHB1dEdhcBIOCgZvZmZzZXQYASABKAMSDgoGbGVuZ3RoGAIgASgDEiQKBnJlYXNvbhgDIAEoDjIULndvcmtlci52MS5HYXBSZWFzb24SFAoMc3Rkb3V0X2J5dGVzGAQgASgDEhQKDHN0ZGVycl9ieXRlcxgFIAEoAyIgCglIZWFydGJlYXQSEwoLbmV4dF9vZmZzZXQYASABKAMiWgoJT3V0cHV0RW5kEhsKA2pvYhgBIAEoCzIOLndvcmtlci52MS5Kb2ISDgoGbGVuZ3RoGAIgASgDEhAKCGNvbXBsZXRlGAMgASgIEg4KBnNoYTI1NhgEIAEoDCpGCgZTdHJlYW0SFgoSU1RSRUFNX1VOU1BFQ0lGSUVEEAASEQoNU1RSRUFNX1NURE9VVBABEhEKDVNUUkVBTV9TVERFUlIQAip5CglHYXBSZWFzb24SGgoWR0FQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0dBUF9SRUFTT05fT1VUUFVUX0xJTUlUEAESGwoXR0FQX1JFQVNPTl9XUklURV9GQUlMRUQQAhIWChJHQVBfUkVBU09OX0NPUlJVUFQQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_worker_v1_job]);
+  fileDesc("ChZ3b3JrZXIvdjEvb3V0cHV0LnByb3RvEgl3b3JrZXIudjEioQIKE1N0cmVhbU91dHB1dFJlcXVlc3QSCgoCaWQYASABKAkSEAoGb2Zmc2V0GAIgASgDSAASFAoKbGFzdF9ieXRlcxgDIAEoA0gAEhQKCmxhc3RfbGluZXMYBCABKANIABIrCgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABINCgNub3cYBiABKAhIABIRCglub19mb2xsb3cYByABKAgSIQoGc3RyZWFtGAggASgOMhEud29ya2VyLnYxLlN0cmVhbRIXCg9tYXhfY2h1bmtfYnl0ZXMYCSABKAUSLAoJaGVhcnRiZWF0GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgcKBXN0YXJ0Ir0BChRTdHJlYW1PdXRwdXRSZXNwb25zZRInCgVjaHVuaxgBIAEoCzIWLndvcmtlci52MS5PdXRwdXRDaHVua0gAEiMKA2dhcBgCIAEoCzIULndvcmtlci52MS5PdXRwdXRHYXBIABIpCgloZWFydGJlYXQYAyABKAsyFC53b3JrZXIudjEuSGVhcnRiZWF0SAASIwoDZW5kGAQgASgLMhQud29ya2VyLnYxLk91dHB1dEVuZEgAQgcKBWV2ZW50IngKC091dHB1dENodW5rEg4KBm9mZnNldBgBIAEoAxIhCgZzdHJlYW0YAiABKA4yES53b3JrZXIudjEuU3RyZWFtEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGRhdGEYBCABKAwifQoJT3V0cHV0R2FwEg4KBm9mZnNldBgBIAEoAxIOCgZsZW5ndGgYAiABKAMSJAoGcmVhc29uGAMgASgOMhQud29ya2VyLnYxLkdhcFJlYXNvbhIUCgxzdGRvdXRfYnl0ZXMYBCABKAMSFAoMc3RkZXJyX2J5dGVzGAUgASgDIiAKCUhlYXJ0YmVhdBITCgtuZXh0X29mZnNldBgBIAEoAyJaCglPdXRwdXRFbmQSGwoDam9iGAEgASgLMg4ud29ya2VyLnYxLkpvYhIOCgZsZW5ndGgYAiABKAMSEAoIY29tcGxldGUYAyABKAgSDgoGc2hhMjU2GAQgASgMKkYKBlN0cmVhbRIWChJTVFJFQU1fVU5TUEVDSUZJRUQQABIRCg1TVFJFQU1fU1RET1VUEAESEQoNU1RSRUFNX1NUREVSUhACKnkKCUdhcFJlYXNvbhIaChZHQVBfUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXR0FQX1JFQVNPTl9PVVRQVVRfTElNSVQQARIbChdHQVBfUkVBU09OX1dSSVRFX0ZBSUxFRBACEhYKEkdBUF9SRUFTT05fQ09SUlVQVBADYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_worker_v1_job]);
 
 /**
  * Which output to stream and how.
@@ -32,18 +32,53 @@ export type StreamOutputRequest = Message<"worker.v1.StreamOutputRequest"> & {
   id: string;
 
   /**
-   * Where to start. Unset: the first byte.
+   * Where to start. Unset: the first byte. All but an offset are decided once, as of now, and are clamped to the first byte; then the first event is a heartbeat whose next_offset says where that is, so that
+   * a caller which is cut before anything else came goes on exactly there. With a stream chosen, too, an offset resumes exactly.
    *
    * @generated from oneof worker.v1.StreamOutputRequest.start
    */
   start: {
     /**
-     * The offset of the first byte wanted. Offsets count the bytes produced on both streams, gaps included. Beyond what exists: OUT_OF_RANGE, never clamped.
+     * The offset of the first byte wanted. Offsets count the bytes produced on both streams, gaps included. Beyond what exists: OUT_OF_RANGE, never clamped, also where a crash of the host cut what existed before.
      *
      * @generated from field: int64 offset = 2;
      */
     value: bigint;
     case: "offset";
+  } | {
+    /**
+     * The last so many bytes that the job produced, gaps included: on both streams together, or on the one that is chosen. Where the first of them lies in a gap in which bytes of both are missing, with the whole of
+     * that gap. 0: as now. Negative ones are refused, any number is allowed.
+     *
+     * @generated from field: int64 last_bytes = 3;
+     */
+    value: bigint;
+    case: "lastBytes";
+  } | {
+    /**
+     * The last so many lines, as tail -n counts: a newline ends a line, what follows the last newline is a line too, what is missing in a gap is none. Of the stream that is chosen; of both together they are counted in
+     * the order of their offsets, whichever stream a newline is in. 0: as now. Negative ones are refused, any number is allowed.
+     *
+     * @generated from field: int64 last_lines = 4;
+     */
+    value: bigint;
+    case: "lastLines";
+  } | {
+    /**
+     * The first bytes that were read from the job, or were declared missing, at this time or later; where there are none yet, what comes next.
+     *
+     * @generated from field: google.protobuf.Timestamp since = 5;
+     */
+    value: Timestamp;
+    case: "since";
+  } | {
+    /**
+     * True: what comes next, from the end as it is now. False is refused.
+     *
+     * @generated from field: bool now = 6;
+     */
+    value: boolean;
+    case: "now";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -111,7 +146,7 @@ export type StreamOutputResponse = Message<"worker.v1.StreamOutputResponse"> & {
     case: "gap";
   } | {
     /**
-     * Nothing happened for a while.
+     * Nothing happened for a while; or where the stream begins.
      *
      * @generated from field: worker.v1.Heartbeat heartbeat = 3;
      */
@@ -227,13 +262,13 @@ export const OutputGapSchema: GenMessage<OutputGap> = /*@__PURE__*/
   messageDesc(file_worker_v1_output, 3);
 
 /**
- * Nothing happened for a while.
+ * Nothing happened for a while; or, as the first event, where a stream begins whose start was not an offset.
  *
  * @generated from message worker.v1.Heartbeat
  */
 export type Heartbeat = Message<"worker.v1.Heartbeat"> & {
   /**
-   * The offset at which the stream would resume.
+   * The offset at which the stream would resume: with it as its start, and the same stream chosen, another call goes on exactly here.
    *
    * @generated from field: int64 next_offset = 1;
    */
