@@ -2,6 +2,7 @@
  * The TypeScript SDK of Worker: submit, follow, wait and stop jobs over mutual TLS.
  */
 export { WorkerClient, type ConnectOptions } from './worker-client.ts';
+export { type JobCalls } from './job-calls.ts';
 export { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from './worker-error.ts';
 export { type ConnectFailure } from './connect/connect-failure.ts';
 export { type CredentialOptions, type Pem } from './connect/credentials.ts';
@@ -29,7 +30,13 @@ export {
   type StartFailure,
 } from './job/job.ts';
 export {
+  type ConnectionChange,
+  type ConnectionLost,
+  type ConnectionRestored,
   type FollowOptions,
+  type ReconnectOptions,
+} from './follow/follow-options.ts';
+export {
   type GapReason,
   type Heartbeat,
   type OutputChunk,

@@ -61,7 +61,7 @@ afterAll(async () => {
 const read = async (id: string) => {
   const kinds: string[] = [];
   try {
-    for await (const event of client.follow(id)) {
+    for await (const event of client.follow(id, { reconnect: false })) {
       kinds.push(event.kind);
       reader.emit(event.kind);
     }

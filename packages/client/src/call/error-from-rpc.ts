@@ -35,11 +35,6 @@ export function errorFromRpc(error: unknown, signal?: AbortSignal): unknown {
   return findWorkerError(error) ?? fromConnectError(ConnectError.from(error));
 }
 
-/** Whether the server itself ended the call, as opposed to the way to it. */
-export function isServersOwn(error: WorkerError): boolean {
-  return error.reason !== '';
-}
-
 /** Those of our connection arrive wrapped into ConnectErrors. */
 function findWorkerError(error: unknown): WorkerError | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {

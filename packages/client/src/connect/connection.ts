@@ -63,6 +63,22 @@ export class Connection {
     }
   }
 
+  /** Aborts when it is closed. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * Something on it does not answer: the next call makes a connection anew. Calls that are open on the old one stay there, for they may fare better, and the PINGs judge it; it
+   * ends with the last of them.
+   */
+  distrust(): void {
+    for (const session of this.#sessions) {
+      distrusted.add(session);
+      if ((openStreams.get(session) ?? 0) === 0) session.destroy();
+    }
+  }
+
   /** Part of connect-node's interface. The PING timer below needs no such help. */
   notifyResponseByteRead(): void {}
 
@@ -92,9 +108,10 @@ export class Connection {
 }
 
 const openStreams = new WeakMap<ClientHttp2Session, number>();
+const distrusted = new WeakSet<ClientHttp2Session>();
 
 function hasRoom(session: ClientHttp2Session): boolean {
-  if (session.closed || session.destroyed) return false;
+  if (session.closed || session.destroyed || distrusted.has(session)) return false;
   const most = session.remoteSettings.maxConcurrentStreams ?? Infinity;
   return (openStreams.get(session) ?? 0) < Math.max(1, most * FULL_AT);
 }
@@ -109,7 +126,9 @@ function hold(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
   count(1);
   session.ref();
   stream.once('close', () => {
-    if (count(-1) === 0 && !session.destroyed) session.unref();
+    if (count(-1) > 0 || session.destroyed) return;
+    if (distrusted.has(session)) session.destroy();
+    else session.unref();
   });
 }
 
