@@ -140,7 +140,9 @@ test('logs and run that are cut off by the death of the server and are not to go
   await cli.bed.killAndRestart();
   const cut = await logs.ended();
   expect(cut).toMatchObject({ code: 125, stdout: Buffer.from('before\n') });
-  expect(cut.stderr).toBe(`${cut.stderr.split('\n')[0]}\nnext: the job is not touched by this; go on with: worker logs --follow --offset 7 ${id}\n`);
+  expect(cut.stderr).toBe(
+    `${cut.stderr.split('\n')[0]}\nnext: the job is not touched by this; go on with: worker logs --follow --offset 7 ${id}\n`,
+  );
   expect(cut.stderr).toMatch(/^error: the stream of output was cut before its end/);
   expect(await run.ended()).toMatchObject({
     code: 125,

@@ -47,3 +47,7 @@ export {
 } from './follow/output-event.ts';
 export { type Capability, type ServerInfo } from './server-info.ts';
 export { toProtoJson } from './job/proto-json.ts';
+export { toLines, type LineEvent, type OutputLine } from './view/to-lines.ts';
+export { toReadable, type ReadableOptions } from './view/to-readable.ts';
+export { toReadableStream } from './view/to-readable-stream.ts';
+export { type BytesOptions } from './view/output-bytes.ts';
