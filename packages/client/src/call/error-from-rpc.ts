@@ -43,8 +43,13 @@ function findWorkerError(error: unknown): WorkerError | undefined {
   return undefined;
 }
 
+/** Whatever is wrong with a connection, fetch says it by a TypeError. */
+function isOfFetch(error: ConnectError): boolean {
+  return error.code === Code.Unknown && error.cause instanceof TypeError;
+}
+
 function fromConnectError(error: ConnectError): WorkerError {
-  const code = codes[error.code] ?? 'internal';
+  const code = codes[error.code] ?? (isOfFetch(error) ? 'unavailable' : 'internal');
   const [info] = error.findDetails(ErrorInfoSchema);
   const [violation] = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
