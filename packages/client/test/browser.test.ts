@@ -42,7 +42,7 @@ test('it drives a server over fetch and a proxy: submits, follows through a kill
   const bundle = bed.bed.path('bundle.mjs');
   writeFileSync(bundle, `${HIDDEN}${(await bundled()).code}`);
   const gate = bed.bed.gate();
-  const program = new URL('./bed/browser-program.mjs', import.meta.url);
+  const program = new URL('./bed/browser-program.js', import.meta.url);
   program.searchParams.set('bundle', pathToFileURL(bundle).href);
   program.searchParams.set('url', proxy.url);
   program.searchParams.set('env', JSON.stringify({ GATE: gate.path, WORKER_TEST_BED: bed.bed.directory }));

@@ -1,5 +1,5 @@
 /** A SHA-256 that bytes are added to as they come. By whatever the platform has for it. */
-export interface Sha256 {
+interface Sha256 {
   update(bytes: Uint8Array): void;
   /** Of all of them, lower case. To be asked for once. */
   hex(): string;

@@ -50,7 +50,8 @@ export class CertificateProxy implements AsyncDisposable {
 }
 
 function passOn(request: IncomingMessage, response: ServerResponse, url: string, agent: Agent): void {
-  const { host: _, ...headers } = request.headers;
+  const headers = { ...request.headers };
+  delete headers.host;
   const upstream = requestOverTls(new URL(request.url ?? '/', url), { agent, method: request.method, headers });
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers).flushHeaders();

@@ -1,3 +1,4 @@
+/* global Response */
 // What a page would do. What is wanted comes by the URL, as it would there.
 const wanted = new URL(import.meta.url).searchParams;
 const { BrowserClient, WorkerError, toLines, toReadableStream } = await import(wanted.get('bundle'));
