@@ -26,8 +26,9 @@ export interface FollowThroughOptions extends Pick<FollowOptions, 'offset' | 'fo
   readonly onConnection?: (change: ConnectionChange) => void;
 }
 
-// A job that says nothing lets a heartbeat be the first sign that the server is there again, and somebody waits.
+// A job that says nothing lets a heartbeat be the first sign that the server is there again, and somebody waits for it.
 const HEARTBEAT_MS = 5_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 const ofTheConnection: ReadonlySet<WorkerErrorCode> = new Set<WorkerErrorCode>(['stream-cut', 'connect-failed', 'unavailable']);
 
@@ -43,7 +44,7 @@ export async function* followThrough(
   const follow: FollowOptions = {
     ...rest,
     heartbeatMs: HEARTBEAT_MS,
-    reconnect: reconnectForMs === 0 ? false : { forMs: reconnectForMs },
+    reconnect: reconnectForMs === 0 ? false : { forMs: reconnectForMs, maxDelayMs: LONGEST_PAUSE_MS },
     onConnection: (change) => {
       if (!quiet) notes.tell(change);
       onConnection?.(change);
