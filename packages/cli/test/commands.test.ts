@@ -131,16 +131,18 @@ test('logs --timestamps begins every line with its time, in order', async () => 
   expect([...stamps].sort()).toEqual(stamps);
 });
 
-test('logs of a job that is cut off by the death of the server fails and says how to go on [OUT-3] [CLI-1]', async () => {
+test('logs and run that are cut off by the death of the server and are not to go on fail, and say how to [OUT-3] [CLI-1]', async () => {
   const id = await submit('sh', '-c', 'echo before; exec sleep 1000');
-  await using logs = cli.start('logs', '-f', id);
+  await using logs = cli.start('logs', '-f', '--reconnect-for', '0', id);
   await logs.wrote('before\n');
-  await using run = cli.start('run', '--', 'sh', '-c', 'echo running; exec sleep 1000');
+  await using run = cli.start('run', '--reconnect-for', '0', '--', 'sh', '-c', 'echo running; exec sleep 1000');
   await run.wrote('running\n');
   await cli.bed.killAndRestart();
   const cut = await logs.ended();
   expect(cut).toMatchObject({ code: 125, stdout: Buffer.from('before\n') });
-  expect(cut.stderr).toBe(`${cut.stderr.split('\n')[0]}\nnext: go on with: worker logs --follow --offset 7 ${id}\n`);
+  expect(cut.stderr).toBe(
+    `${cut.stderr.split('\n')[0]}\nnext: the job is not touched by this; go on with: worker logs --follow --offset 7 ${id}\n`,
+  );
   expect(cut.stderr).toMatch(/^error: the stream of output was cut before its end/);
   expect(await run.ended()).toMatchObject({
     code: 125,

@@ -2,6 +2,7 @@
  * The TypeScript SDK of Worker: submit, follow, wait and stop jobs over mutual TLS.
  */
 export { WorkerClient, type ConnectOptions } from './worker-client.ts';
+export { type JobCalls } from './job-calls.ts';
 export { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from './worker-error.ts';
 export { type ConnectFailure } from './connect/connect-failure.ts';
 export { type CredentialOptions, type Pem } from './connect/credentials.ts';
@@ -29,7 +30,13 @@ export {
   type StartFailure,
 } from './job/job.ts';
 export {
+  type ConnectionChange,
+  type ConnectionLost,
+  type ConnectionRestored,
   type FollowOptions,
+  type ReconnectOptions,
+} from './follow/follow-options.ts';
+export {
   type GapReason,
   type Heartbeat,
   type OutputChunk,
@@ -40,3 +47,7 @@ export {
 } from './follow/output-event.ts';
 export { type Capability, type ServerInfo } from './server-info.ts';
 export { toProtoJson } from './job/proto-json.ts';
+export { toLines, type LineEvent, type OutputLine } from './view/to-lines.ts';
+export { toReadable, type ReadableOptions } from './view/to-readable.ts';
+export { toReadableStream } from './view/to-readable-stream.ts';
+export { type BytesOptions } from './view/output-bytes.ts';

@@ -14,11 +14,11 @@ export type WorkerErrorCode =
   | 'unimplemented'
   | 'cancelled'
   | 'internal'
-  /** The options of the call are wrong in themselves; nothing was sent. */
+  /** The address or the credentials of `connect` are wrong in themselves; nothing was sent. */
   | 'bad-options'
   /** No connection was made, so nothing was submitted or changed; `reason` says which step failed. */
   | 'connect-failed'
-  /** A stream of output stopped without its end event. What came before it is good; whether the job still runs is not known from it. */
+  /** A stream of output stopped without its end event, and could not be had again in time. What came before it is good; whether the job still runs is not known from it. */
   | 'stream-cut'
   /** The client was closed. */
   | 'closed';
@@ -36,10 +36,12 @@ export class WorkerError extends Error {
   override readonly name = 'WorkerError';
   readonly code: WorkerErrorCode;
   /**
-   * Finer than the code, in UPPER_SNAKE_CASE: the reason the server gave (docs/errors.md), or with `connect-failed` a {@link ConnectFailure}. `''` when there is none.
+   * Finer than the code, in UPPER_SNAKE_CASE: the reason the server gave (docs/errors.md), or with `connect-failed` a {@link ConnectFailure}. Of output that is followed also `STREAM_CUT`;
+   * with `data-loss` `OUTPUT_INCONSISTENT`, when what came contradicts itself, `OUTPUT_TAIL_LOST`, when the server has no more what it had delivered, and, of a view of bytes, `OUTPUT_MISSING`.
+   * `''` when there is none.
    */
   readonly reason: string;
-  /** The path of the wrong field in the request, such as `limits.wall_time`; with `invalid-argument` and `bad-options`. */
+  /** The path of the wrong option, such as `limits.wallTimeMs`, or, where the server found it, of the field in the request, such as `limits.wall_time`; with `invalid-argument` and `bad-options`. */
   readonly field?: string;
   /** One line on what to do about it, where something is known to help. */
   readonly advice?: string;

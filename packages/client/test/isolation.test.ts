@@ -52,5 +52,5 @@ test.each<[string, Omit<SubmitOptions, 'argv'>]>([
   ['isolation.network', { isolation: { network: 'all' as 'host' } }],
   ['isolation.binds[0].source', { isolation: { binds: [{ source: '\ud800' }] } }],
 ])('options that cannot be sent as they are meant are refused before anything is sent: %s', async (field, options) => {
-  await expect(owner.submit({ argv: ['true'], ...options })).rejects.toMatchObject({ code: 'bad-options', field });
+  await expect(owner.submit({ argv: ['true'], ...options })).rejects.toMatchObject({ code: 'invalid-argument', field });
 });

@@ -71,7 +71,7 @@ test.each([
   ['half an offset', (client: WorkerClient) => collect(client.follow(UNKNOWN, { offset: 1.5 })), 'offset'],
   ['half a page', (client: WorkerClient) => collect(client.list({ pageSize: 1.5 })), 'pageSize'],
 ])('%s is refused before anything is sent, and the field is named [SUB-5]', async (_, call, field) => {
-  await expect(call(owner)).rejects.toMatchObject({ name: 'WorkerError', code: 'bad-options', field });
+  await expect(call(owner)).rejects.toMatchObject({ name: 'WorkerError', code: 'invalid-argument', field });
 });
 
 test('a grace of weeks is judged by the server, not by the limits of a deadline', async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { JobService, Stream, type StreamOutputRequest } from '@worker/protocol';
-import { Pki } from '@worker/testing';
+import { eventually, Pki } from '@worker/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WorkerClient } from '../src/index.ts';
 
@@ -53,15 +53,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.close();
   server.close();
-  if (server.listening) await once(server, 'close');
-  expect(sessions.size).toBe(0);
+  await eventually(() => sessions.size === 0, { what: 'no session is left' });
   await pki[Symbol.asyncDispose]();
 });
 
 const read = async (id: string) => {
   const kinds: string[] = [];
   try {
-    for await (const event of client.follow(id)) {
+    for await (const event of client.follow(id, { reconnect: false })) {
       kinds.push(event.kind);
       reader.emit(event.kind);
     }

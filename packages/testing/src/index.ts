@@ -8,6 +8,8 @@ export { eventually, within, type EventuallyOptions } from './eventually.ts';
 export { switchesWithin } from './find/context-switches.ts';
 export { filesOf, type FoundFile } from './find/files-of.ts';
 export { childrenOf, isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
+export { CertificateProxy, type CertificateProxyOptions } from './proxy/certificate-proxy.ts';
+export { CuttingProxy, type Fate } from './proxy/cutting-proxy.ts';
 export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
 export { compile } from './program/compile.ts';
 export { FailingCalls, HeldBack, openDescriptors, SmallDisk, tasksOf } from './program/faulty.ts';

@@ -1,4 +1,4 @@
-import { WorkerError, type WorkerClient } from '@worker/client';
+import { WorkerError, type ConnectionChange, type WorkerClient } from '@worker/client';
 import { constants } from 'node:os';
 import { oneLine } from '../print/neutralise.ts';
 import { say } from '../print/say.ts';
@@ -23,13 +23,16 @@ const forwarded = ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
  * What the terminal and the system want of us, passed on to the job. The first Ctrl-C is the job's: SIGINT. The second starts a graceful stop, the third
  * leaves. SIGTERM, SIGHUP and SIGQUIT are the job's each time. A job that is not running yet is cancelled instead.
  *
- * Before there is a connection any of them leaves; while the submission is on its way the first waits for its answer, the second leaves.
+ * Before there is a connection any of them leaves; while the submission is on its way the first waits for its answer, the second leaves. While the connection is lost, what is for
+ * the job waits until it is there again; the third Ctrl-C leaves all the same.
  */
 export class Interrupts implements Disposable {
   readonly #left = new AbortController();
   readonly #listeners: readonly (readonly [NodeJS.Signals, () => void])[];
   #phase: 'before' | 'submitting' | { readonly client: WorkerClient; readonly id: string } = 'before';
   #waiting: NodeJS.Signals[] = [];
+  #stopWaiting = false;
+  #connectionIsLost = false;
   #interrupts = 0;
 
   constructor() {
@@ -54,6 +57,14 @@ export class Interrupts implements Disposable {
     this.#phase = { client, id };
     for (const signal of this.#waiting.splice(0)) void this.#forward(signal);
   }
+
+  readonly connectionChanged = ({ kind }: ConnectionChange): void => {
+    this.#connectionIsLost = kind === 'lost';
+    if (this.#connectionIsLost) return;
+    for (const signal of this.#waiting.splice(0)) void this.#forward(signal);
+    if (this.#stopWaiting) void this.#stop(STOP_GRACE_MS);
+    this.#stopWaiting = false;
+  };
 
   #interrupted(): void {
     this.#interrupts += 1;
@@ -85,6 +96,11 @@ export class Interrupts implements Disposable {
     try {
       await client.signal(id, signal, { signal: this.left });
     } catch (error) {
+      if (this.#connectionIsLost && error instanceof WorkerError && error.code === 'connect-failed') {
+        this.#waiting.push(signal);
+        this.#note(`the server is not there: ${signal} waits for it`);
+        return;
+      }
       if (!(error instanceof WorkerError) || error.code !== 'failed-precondition') {
         this.#warn(`${signal} could not be sent to job ${id}`, error);
         return;
@@ -99,7 +115,20 @@ export class Interrupts implements Disposable {
   async #stop(graceMs: number): Promise<void> {
     if (typeof this.#phase === 'string') return;
     const { client, id } = this.#phase;
-    await client.stop(id, { graceMs, signal: this.left }).catch((error: unknown) => this.#warn(`job ${id} could not be stopped`, error));
+    try {
+      await client.stop(id, { graceMs, signal: this.left });
+    } catch (error) {
+      if (!this.#connectionIsLost || !(error instanceof WorkerError) || !['connect-failed', 'unavailable'].includes(error.code)) {
+        this.#warn(`job ${id} could not be stopped`, error);
+        return;
+      }
+      this.#stopWaiting = true;
+      this.#note('the server is not there: the stop waits for it');
+    }
+  }
+
+  #note(text: string): void {
+    if (!this.left.aborted) say(`worker: ${text}`);
   }
 
   #warn(what: string, error: unknown): void {

@@ -1,8 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type { FollowOptions, OutputEnd, WorkerClient } from '@worker/client';
-import { WorkerError } from '@worker/client';
-import { CliError } from '../fail/cli-error.ts';
+import type { OutputEvent, WorkerClient } from '@worker/client';
+import { followThrough, reconnectFlag, type FollowThroughOptions } from '../attend/follow-through.ts';
 import { count } from '../parse/flags.ts';
 import { OutputPrinter } from '../print/output-printer.ts';
 import { stdoutEnded } from '../print/reader-gone.ts';
@@ -12,6 +11,8 @@ import { WorkerCommand } from '../worker-command.ts';
 export default class Logs extends WorkerCommand {
   static override summary = 'Print the output of a job.';
   static override description = `What there is now, or, with --follow, live until the job has ended. A job that is still queued is waited for. The job's stdout goes to stdout, its stderr to stderr: in a pipe byte for byte, on a terminal with its escapes made visible (--raw leaves them). Bytes that are missing are told on stderr.
+
+A connection that is lost, also to a server that dies and is started again, is made again, and the output goes on at the very byte; stderr tells of it.
 
 Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatever became of the job.`;
   static override examples = [
@@ -25,6 +26,7 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
     offset: count({ default: 0, summary: 'Start at this byte, counted over both streams' }),
     raw: Flags.boolean({ summary: 'Leave escapes of the job as they are, on a terminal too' }),
     stream: Flags.option({ options: ['stdout', 'stderr'] as const, summary: 'One of the two streams alone' })(),
+    ...reconnectFlag,
     timestamps: Flags.boolean({
       char: 't',
       summary: 'Begin each line with the time at which it was read from the job, to a tenth of a second',
@@ -35,50 +37,31 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
     const { args, flags } = await this.parse(Logs);
     const printer = new OutputPrinter({ raw: flags.raw, timestamps: flags.timestamps });
     await using client = await this.connect(flags);
-    const reader = new Reader(client, args.id, printer, flags.stream);
-    if (flags.follow) await reader.read(flags.offset, true);
-    else await reader.readPresent(flags.offset);
+    const options: FollowThroughOptions = {
+      offset: flags.offset,
+      signal: stdoutEnded,
+      reconnectForMs: flags['reconnect-for'],
+      ...(flags.stream === undefined ? {} : { stream: flags.stream }),
+    };
+    const events = flags.follow ? followThrough(client, args.id, options) : present(client, args.id, options);
+    for await (const event of events) await printer.print(event, stdoutEnded);
     await flushed();
   }
 }
 
-class Reader {
-  readonly #client: WorkerClient;
-  readonly #id: string;
-  readonly #printer: OutputPrinter;
-  readonly #stream: 'stdout' | 'stderr' | undefined;
-  #next = 0;
-
-  constructor(client: WorkerClient, id: string, printer: OutputPrinter, stream: 'stdout' | 'stderr' | undefined) {
-    this.#client = client;
-    this.#id = id;
-    this.#printer = printer;
-    this.#stream = stream;
+/** What there is; of a queued job, once it has written something or has ended. */
+async function* present(client: WorkerClient, id: string, options: FollowThroughOptions): AsyncGenerator<OutputEvent, void, undefined> {
+  let next = options.offset ?? 0;
+  for await (const event of followThrough(client, id, { ...options, follow: false })) {
+    yield event;
+    if (event.kind === 'end' && event.job.state !== 'queued') return;
   }
-
-  /** What there is; of a queued job, once it has written something or has ended. */
-  async readPresent(offset: number): Promise<void> {
-    const { job } = (await this.read(offset, false)) ?? {};
-    if (job?.state !== 'queued') return;
-    if ((await this.read(offset, true, 'once')) === undefined) await this.read(this.#next, false);
+  for await (const event of followThrough(client, id, options)) {
+    yield event;
+    if (event.kind === 'end') return;
+    if (event.kind === 'heartbeat') continue;
+    next = event.offset + (event.kind === 'gap' ? event.length : event.data.length);
+    break;
   }
-
-  /** Undefined when it was to stop at the first output and did. */
-  async read(offset: number, follow: boolean, until: 'end' | 'once' = 'end'): Promise<OutputEnd | undefined> {
-    this.#next = offset;
-    const options: FollowOptions = { offset, follow, signal: stdoutEnded, ...(this.#stream === undefined ? {} : { stream: this.#stream }) };
-    try {
-      for await (const event of this.#client.follow(this.#id, options)) {
-        await this.#printer.print(event, stdoutEnded);
-        if (event.kind === 'end') return event;
-        if (event.kind === 'heartbeat') continue;
-        this.#next = event.offset + (event.kind === 'gap' ? event.length : event.data.length);
-        if (until === 'once') return undefined;
-      }
-    } catch (error) {
-      if (!(error instanceof WorkerError) || error.code !== 'stream-cut') throw error;
-      throw new CliError(error.message, `go on with: worker logs --follow --offset ${this.#next} ${this.#id}`, { cause: error });
-    }
-    return undefined;
-  }
+  yield* followThrough(client, id, { ...options, offset: next, follow: false });
 }

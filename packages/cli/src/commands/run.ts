@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { attendJob } from '../attend/attend-job.ts';
 import { assertRan, describeEnd, describeUnenforced } from '../attend/describe-end.ts';
 import { exitCodeOf, READER_GONE } from '../attend/exit-code.ts';
+import { reconnectFlag } from '../attend/follow-through.ts';
 import { Interrupts, Left } from '../attend/interrupts.ts';
 import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
 import { splitCommand } from '../command-words.ts';
@@ -19,7 +20,9 @@ export default class Run extends WorkerCommand {
 
 Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout was up; 143 when it was stopped and exited with 0; 125 for every failure of ours: a bad command line, no connection, a program that could not be started, a job whose end is not known.
 
-The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.`;
+The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.
+
+A connection that is lost, also to a server that dies and is started again, is made again, and the output goes on at the very byte; stderr tells of it. A signal that comes meanwhile is sent to the job as soon as the server is there again.`;
   static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
   static override examples = [
     '<%= config.bin %> run -- make -j4',
@@ -29,8 +32,9 @@ The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves
   static override args = commandArgument;
   static override flags = {
     ...submitFlags,
-    quiet: Flags.boolean({ char: 'q', summary: 'Do not tell on stderr how the job ended' }),
+    quiet: Flags.boolean({ char: 'q', summary: 'Do not tell on stderr how the job ended, or that the connection was lost meanwhile' }),
     raw: Flags.boolean({ summary: 'Leave escapes of the job as they are, on a terminal too' }),
+    ...reconnectFlag,
   };
 
   async run(): Promise<void> {
@@ -46,7 +50,8 @@ The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves
       const { job } = await client.submit({ ...submission, signal: interrupts.left });
       id = job.id;
       interrupts.attach(client, id);
-      const ended = await attendJob(client, id, new OutputPrinter({ raw: flags.raw, timestamps: false }), interrupts.left);
+      const printer = new OutputPrinter({ raw: flags.raw, timestamps: false });
+      const ended = await attendJob(client, id, printer, interrupts, { quiet: flags.quiet, reconnectForMs: flags['reconnect-for'] });
       await flushed();
       assertRan(ended);
       const end = flags.quiet ? undefined : describeEnd(ended);

@@ -35,11 +35,6 @@ export function errorFromRpc(error: unknown, signal?: AbortSignal): unknown {
   return findWorkerError(error) ?? fromConnectError(ConnectError.from(error));
 }
 
-/** Whether the server itself ended the call, as opposed to the way to it. */
-export function isServersOwn(error: WorkerError): boolean {
-  return error.reason !== '';
-}
-
 /** Those of our connection arrive wrapped into ConnectErrors. */
 function findWorkerError(error: unknown): WorkerError | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -48,8 +43,13 @@ function findWorkerError(error: unknown): WorkerError | undefined {
   return undefined;
 }
 
+/** Whatever is wrong with a connection, fetch says it by a TypeError. */
+function isOfFetch(error: ConnectError): boolean {
+  return error.code === Code.Unknown && error.cause instanceof TypeError;
+}
+
 function fromConnectError(error: ConnectError): WorkerError {
-  const code = codes[error.code] ?? 'internal';
+  const code = codes[error.code] ?? (isOfFetch(error) ? 'unavailable' : 'internal');
   const [info] = error.findDetails(ErrorInfoSchema);
   const [violation] = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;

@@ -28,3 +28,16 @@ export type ConnectFailure =
 export function connectFailed(reason: ConnectFailure, message: string, advice: string, cause?: unknown): WorkerError {
   return new WorkerError('connect-failed', message, { reason, advice, ...(cause === undefined ? {} : { cause }) });
 }
+
+const passing = new WeakSet<WorkerError>();
+
+/** Marks a failure whose reason is a guess, and which may pass by itself. */
+export function asPassing(error: WorkerError): WorkerError {
+  passing.add(error);
+  return error;
+}
+
+/** Whether nothing is known that would keep the next attempt from going through. */
+export function mayPass(error: WorkerError): boolean {
+  return passing.has(error);
+}

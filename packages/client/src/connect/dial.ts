@@ -25,7 +25,7 @@ const SESSION_WINDOW_BYTES = 2 * 1024 * 1024;
  *
  * Errors: `connect-failed`; the signal's reason.
  */
-export async function dial(options: DialOptions): Promise<ClientHttp2Session> {
+export async function dial(options: DialOptions): Promise<{ readonly http2: ClientHttp2Session; readonly socket: TLSSocket }> {
   const { address, credentials, signal, timeoutMs } = options;
   signal.throwIfAborted();
   const over = new AbortController();
@@ -33,7 +33,7 @@ export async function dial(options: DialOptions): Promise<ClientHttp2Session> {
   const stop = AbortSignal.any([signal, over.signal]);
   try {
     const socket = await shakeHands(address, credentials, stop);
-    return await greet(socket, address, credentials, stop);
+    return { http2: await greet(socket, address, credentials, stop), socket };
   } catch (error) {
     signal.throwIfAborted();
     if (over.signal.aborted) {

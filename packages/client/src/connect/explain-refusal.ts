@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Address } from './address.ts';
-import { connectFailed } from './connect-failure.ts';
+import { asPassing, connectFailed } from './connect-failure.ts';
 import type { Credentials } from './credentials.ts';
 import type { WorkerError } from '../worker-error.ts';
 
@@ -19,12 +19,19 @@ export function explainRefusal(
   const said = `the server at ${origin} did not accept this client certificate`;
   const fault = faultOf(certificate, authorities, now);
   if (fault !== undefined) return connectFailed('CLIENT_CERTIFICATE_REFUSED', `${said}: ${fault.what}`, fault.cure, cause);
-  return connectFailed(
+  const closed = connectFailed(
     'CLIENT_CERTIFICATE_REFUSED',
     `${said}, or it is full or stopping; the certificate is within its dates, of the given CA, and for clients`,
     "does the server trust the same CA, is its clock right, and is the certificate bound to another address than this machine's? Its log says why",
     cause,
   );
+  // An alert says that it was the certificate. A bare close does not.
+  return isAlert(cause) ? closed : asPassing(closed);
+}
+
+function isAlert(cause: unknown): boolean {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && code.startsWith('ERR_SSL_');
 }
 
 interface Fault {

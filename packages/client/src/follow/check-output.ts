@@ -1,38 +1,52 @@
-import { createHash } from 'node:crypto';
 import { WorkerError } from '../worker-error.ts';
 import type { OutputEvent } from './output-event.ts';
+import type { CreateSha256 } from './sha256.ts';
+
+/** Events of one job's output as they come, over as many calls as it takes to get them all. */
+export interface OutputChecker {
+  /** Of the next byte wanted: where a call that is made anew has to go on. */
+  readonly next: number;
+  /** Errors: `data-loss`, which is a fault of the server or of something between. */
+  take(event: OutputEvent): void;
+}
 
 /**
- * Holds a stream to what it promises: no hole, no overlap, the length it ends with, and, where it began at the first byte and nothing is missing, the digest.
+ * Holds output to what it promises: no hole, no overlap, the length it ends with, and, where it began at the first byte and nothing is missing, the digest.
  * A stream filtered to one of the two has holes by nature; of it only the order is checked.
- *
- * Errors: `data-loss`, which is a fault of the server or of something between.
  */
-export function outputChecker(start: number, filtered: boolean): (event: OutputEvent) => void {
+export function outputChecker(start: number, filtered: boolean, createSha256: CreateSha256): OutputChecker {
   let next = start;
-  let hash = start === 0 && !filtered ? createHash('sha256') : undefined;
-  const advance = (offset: number, length: number): void => {
+  let hash = start === 0 && !filtered ? createSha256() : undefined;
+  const arrive = (offset: number): void => {
     if (offset < next || (offset > next && !filtered)) throw broken(`goes on at offset ${offset} where ${next} was due`);
-    next = offset + length;
+    next = offset;
   };
-  return (event) => {
-    switch (event.kind) {
-      case 'chunk':
-        advance(event.offset, event.data.length);
-        hash?.update(event.data);
-        return;
-      case 'gap':
-        advance(event.offset, event.length);
-        hash = undefined;
-        return;
-      case 'heartbeat':
-        return;
-      case 'end':
-        if (event.length < next || (event.length > next && !filtered))
-          throw broken(`ends at offset ${next} where ${event.length} was said to be the end`);
-        if (event.sha256 !== '' && hash !== undefined && hash.digest('hex') !== event.sha256)
-          throw broken('does not have the digest that its end names');
-    }
+  return {
+    get next() {
+      return next;
+    },
+    take(event) {
+      switch (event.kind) {
+        case 'chunk':
+          arrive(event.offset);
+          next += event.data.length;
+          hash?.update(event.data);
+          return;
+        case 'gap':
+          arrive(event.offset);
+          next += event.length;
+          hash = undefined;
+          return;
+        case 'heartbeat':
+          arrive(event.nextOffset);
+          return;
+        case 'end':
+          if (event.length < next || (event.length > next && !filtered))
+            throw broken(`ends at offset ${next} where ${event.length} was said to be the end`);
+          if (event.sha256 !== '' && hash !== undefined && hash.hex() !== event.sha256)
+            throw broken('does not have the digest that its end names');
+      }
+    },
   };
 }
 

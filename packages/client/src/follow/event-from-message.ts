@@ -2,6 +2,7 @@ import { GapReason as WireReason, Stream, type StreamOutputResponse } from '@wor
 import { nanosecondsOf } from '../call/wire-time.ts';
 import { jobFromMessage } from '../job/job-from-message.ts';
 import type { GapReason, OutputEvent } from './output-event.ts';
+import { hexOf } from './sha256.ts';
 
 const reasons: Partial<Record<WireReason, GapReason>> = {
   [WireReason.OUTPUT_LIMIT]: 'output-limit',
@@ -37,7 +38,7 @@ export function eventFromMessage({ event }: StreamOutputResponse): OutputEvent |
       return { kind: 'heartbeat', nextOffset: Number(event.value.nextOffset) };
     case 'end': {
       const { job, length, complete, sha256 } = event.value;
-      return { kind: 'end', job: jobFromMessage(job), length: Number(length), complete, sha256: Buffer.from(sha256).toString('hex') };
+      return { kind: 'end', job: jobFromMessage(job), length: Number(length), complete, sha256: hexOf(sha256) };
     }
     case undefined:
       return undefined;

@@ -1,103 +1,119 @@
-import type { Client } from '@connectrpc/connect';
-import { Stream, type JobService, type StreamOutputResponse } from '@worker/protocol';
-import { errorFromRpc, isServersOwn } from '../call/error-from-rpc.ts';
-import { checkInteger, checkMilliseconds } from '../call/check-options.ts';
-import { durationOf } from '../call/wire-time.ts';
+import { pause } from '../clock.ts';
+import { leaveAtOnce } from '../leave-at-once.ts';
 import { WorkerError } from '../worker-error.ts';
-import { outputChecker } from './check-output.ts';
-import { eventFromMessage } from './event-from-message.ts';
-import type { FollowOptions, OutputEvent } from './output-event.ts';
+import { attach, type Way } from './attach.ts';
+import { outputChecker, type OutputChecker } from './check-output.ts';
+import { resolveFollow, type FollowOptions, type FollowSettings } from './follow-options.ts';
+import type { OutputEvent } from './output-event.ts';
+import { Outage } from './outage.ts';
+import type { CreateSha256 } from './sha256.ts';
+import { asCut, isOfTheWay, notRestored, tailLost } from './way-error.ts';
 
-const DEFAULT_HEARTBEAT_MS = 15_000;
-
-// Beyond two heartbeats: what a busy server and a slow network may take on top.
-const SLACK_MS = 10_000;
-
-// How long the status of a call may come after its last message.
-const CLOSE_MS = 1_000;
-
-/** See {@link WorkerClient.follow}. Leaving the loop early ends the call on the server too. */
-export async function* followOutput(
-  jobs: Client<typeof JobService>,
+/** See `JobCalls.follow`. Leaving the loop early, also by a `return()` while the next event is awaited, ends the call on the server too. */
+export function followOutput(
+  way: Way,
+  createSha256: CreateSha256,
   id: string,
   options: FollowOptions,
 ): AsyncGenerator<OutputEvent, void, undefined> {
-  const { offset = 0, follow = true, stream, heartbeatMs = DEFAULT_HEARTBEAT_MS, maxChunkBytes = 0, signal } = options;
+  const left = new AbortController();
+  return leaveAtOnce(untilEnd(way, createSha256, id, options, left), () => left.abort());
+}
+
+async function* untilEnd(
+  way: Way,
+  createSha256: CreateSha256,
+  id: string,
+  options: FollowOptions,
+  left: AbortController,
+): AsyncGenerator<OutputEvent, void, undefined> {
+  const settings = resolveFollow(options);
+  const { signal, offset, stream } = settings;
   signal?.throwIfAborted();
-  checkInteger(offset, 'offset');
-  checkInteger(maxChunkBytes, 'maxChunkBytes');
-  checkMilliseconds(heartbeatMs, 'heartbeatMs');
-  // The loop of connect does not cancel its call when it is left: this controller does, in every way out.
-  const call = new AbortController();
-  const responses = jobs.streamOutput(
-    {
-      id,
-      start: { case: 'offset', value: BigInt(offset) },
-      noFollow: !follow,
-      stream: stream === undefined ? Stream.UNSPECIFIED : stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,
-      maxChunkBytes,
-      heartbeat: durationOf(heartbeatMs),
-    },
-    { signal: signal === undefined ? call.signal : AbortSignal.any([signal, call.signal]) },
-  );
-  const iterator = responses[Symbol.asyncIterator]();
-  const check = outputChecker(offset, stream !== undefined);
+  const abort = (): void => left.abort();
+  signal?.addEventListener('abort', abort);
+  try {
+    yield* reattaching(way, id, settings, outputChecker(offset, stream !== undefined, createSha256), left.signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!left.signal.aborted) throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Call after call, each from where the one before was cut, until the end has come or there is a reason not to call again. */
+async function* reattaching(
+  way: Way,
+  id: string,
+  settings: FollowSettings,
+  output: OutputChecker,
+  left: AbortSignal,
+): AsyncGenerator<OutputEvent, void, undefined> {
+  const connection = new ConnectionState(way, settings);
+  for (;;) {
+    const failure = yield* checked(attach(way, id, output.next, settings, left), output, connection);
+    if (failure === undefined) return;
+    left.throwIfAborted();
+    if (!(failure instanceof WorkerError)) throw failure;
+    await pause(way.clock, connection.failed(failure, output.next), AbortSignal.any([left, way.closed]));
+  }
+}
+
+/** The events of one call. Answers what the call failed with; undefined after the end. Errors: those of the checker and of whoever is told of the connection. */
+async function* checked(
+  call: AsyncGenerator<OutputEvent, void, undefined>,
+  output: OutputChecker,
+  connection: ConnectionState,
+): AsyncGenerator<OutputEvent, Error | undefined, undefined> {
   try {
     for (;;) {
-      const response = await nextWithin(iterator, 2 * heartbeatMs + SLACK_MS, call);
-      if (response === undefined) throw cut('it closed without one', undefined);
-      const event = eventFromMessage(response);
-      if (event === undefined) continue;
-      check(event);
-      if (event.kind === 'end') await closed(iterator);
-      yield event;
-      if (event.kind === 'end') return;
+      const result = await call.next().catch((failure: unknown) => ({ failure: failure as Error }));
+      if ('failure' in result) return result.failure;
+      if (result.done === true) return undefined;
+      const at = output.next;
+      output.take(result.value);
+      connection.acknowledged(at);
+      yield result.value;
     }
-  } catch (error) {
-    throw asCut(errorFromRpc(error, signal));
   } finally {
-    call.abort();
+    await call.return();
   }
 }
 
-/**
- * Lets the call end by itself: one that is cancelled in its last moment is a reset to the server, and many of them look like an attack. Bounded, and whatever happens to
- * the call now changes nothing, for the end was in-band.
- */
-async function closed(iterator: AsyncIterator<StreamOutputResponse>): Promise<void> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), CLOSE_MS);
-  await Promise.race([iterator.next().catch(() => undefined), late.promise]);
-  clearTimeout(timer);
-}
+/** What is known of the way to the server, over all calls of one iteration. */
+class ConnectionState {
+  readonly #way: Way;
+  readonly #settings: FollowSettings;
+  /** The server has gone on at an offset that was asked for, once at least. */
+  #known = false;
+  #outage: Outage | undefined;
 
-/** Undefined when the stream is over. A server that says nothing for `silenceMs` while it is listened to is gone. */
-async function nextWithin(
-  iterator: AsyncIterator<StreamOutputResponse>,
-  silenceMs: number,
-  call: AbortController,
-): Promise<StreamOutputResponse | undefined> {
-  const timer = setTimeout(() => call.abort(), silenceMs);
-  try {
-    const result = await iterator.next();
-    return result.done === true ? undefined : result.value;
-  } catch (error) {
-    throw call.signal.aborted ? cut(`nothing came for ${silenceMs} ms`, error) : error;
-  } finally {
-    clearTimeout(timer);
+  constructor(way: Way, settings: FollowSettings) {
+    this.#way = way;
+    this.#settings = settings;
   }
-}
 
-/** What the server says of the call stays as it is; a way to the server that broke is a cut. */
-function asCut(error: unknown): unknown {
-  if (!(error instanceof WorkerError) || isServersOwn(error) || error.code === 'stream-cut' || error.code === 'closed') return error;
-  return cut(error.message, error);
-}
+  /** The first event of a call, at the offset that was due, is as much as the server can say: whatever was lost before is there again. */
+  acknowledged(offset: number): void {
+    this.#known = true;
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    this.#outage = undefined;
+    this.#settings.onConnection({ kind: 'restored', offset, afterMs: outage.ms, attempts: outage.attempts });
+  }
 
-function cut(how: string, cause: unknown): WorkerError {
-  return new WorkerError('stream-cut', `the stream of output was cut before its end: ${how}`, {
-    reason: 'STREAM_CUT',
-    advice: 'the job is not touched by this: ask for its state, and follow again from the offset reached',
-    ...(cause === undefined ? {} : { cause }),
-  });
+  /** Answers how long to wait before the next call. Errors: what the iteration has to end with. */
+  failed(error: WorkerError, offset: number): number {
+    const { reconnect, onConnection } = this.#settings;
+    if (this.#known && error.code === 'out-of-range') throw tailLost(offset, error);
+    if (reconnect === undefined || !isOfTheWay(error, this.#known)) throw asCut(error);
+    if (this.#outage === undefined) {
+      this.#outage = new Outage(this.#way.clock, reconnect);
+      onConnection({ kind: 'lost', offset, error: asCut(error) });
+    }
+    const delay = this.#outage.nextDelay(error.retryDelayMs);
+    if (delay === undefined) throw this.#known ? notRestored(offset, reconnect.forMs, error) : asCut(error);
+    return delay;
+  }
 }

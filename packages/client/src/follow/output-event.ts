@@ -47,18 +47,3 @@ export interface OutputEnd {
   /** Of everything produced, lower-case hex; `''` unless complete. */
   readonly sha256: string;
 }
-
-export interface FollowOptions {
-  /** Of the first byte wanted; default 0. */
-  readonly offset?: number;
-  /** False: what exists now, then the end. Default true: live until the job has ended. */
-  readonly follow?: boolean;
-  /** Default: both. Offsets keep counting both. */
-  readonly stream?: OutputStream;
-  /** The most bytes in one chunk: 1 to 1,048,576; default 65,536. */
-  readonly maxChunkBytes?: number;
-  /** How often a quiet server is to say that it is there: 1,000 to 3,600,000; default 15,000. One that misses two is given up as `stream-cut`. */
-  readonly heartbeatMs?: number;
-  /** Ends the iteration with its reason, also while it waits. */
-  readonly signal?: AbortSignal;
-}

@@ -6,8 +6,8 @@ import {
   type Isolation,
   type IsolationSchema,
 } from '@worker/protocol';
-import { checkOneOf, checkText } from '../call/check-options.ts';
-import type { IsolationOptions } from '../request-options.ts';
+import { checkNames, checkOneOf, checkText } from '../call/check-options.ts';
+import type { BindOptions, IsolationOptions } from '../request-options.ts';
 import type { Bind, IsolationMode, JobIsolation, NetworkMode } from './job.ts';
 
 const wireModes: Readonly<Record<IsolationMode, WireMode>> = { sandbox: WireMode.SANDBOX, host: WireMode.HOST };
@@ -29,14 +29,18 @@ export function isolationFromMessage({ mode, network, binds }: Isolation): JobIs
   return { mode: modeOf(mode), network: networkOf(network), binds: binds.map(bindOf) };
 }
 
-/** As a request carries it. Errors: `bad-options`. */
-export function isolationMessage({ mode, network, binds = [] }: IsolationOptions): MessageInitShape<typeof IsolationSchema> {
+/** As a request carries it. Errors: `invalid-argument`. */
+export function isolationMessage(isolation: IsolationOptions): MessageInitShape<typeof IsolationSchema> {
+  checkNames(isolation, ['mode', 'network', 'binds'] satisfies (keyof IsolationOptions)[], 'isolation');
+  const { mode, network, binds = [] } = isolation;
   checkOneOf(mode, 'isolation.mode', Object.keys(wireModes));
   checkOneOf(network, 'isolation.network', Object.keys(wireNetworks));
   return {
     mode: mode === undefined ? WireMode.UNSPECIFIED : wireModes[mode],
     network: network === undefined ? WireNetwork.UNSPECIFIED : wireNetworks[network],
-    binds: binds.map(({ source, target = '', writable = false }, index) => {
+    binds: binds.map((bind, index) => {
+      checkNames(bind, ['source', 'target', 'writable'] satisfies (keyof BindOptions)[], `isolation.binds[${index}]`);
+      const { source, target = '', writable = false } = bind;
       checkText(source, `isolation.binds[${index}].source`);
       checkText(target, `isolation.binds[${index}].target`);
       return { source, target, writable };

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { LimitsSchema, OutputLimitAction, type Limits } from '@worker/protocol';
-import { checkInteger, checkLimit, checkMilliseconds } from '../call/check-options.ts';
+import { checkInteger, checkLimit, checkMilliseconds, checkNames, checkOneOf } from '../call/check-options.ts';
 import { durationOf, millisecondsOf } from '../call/wire-time.ts';
 import type { JobLimits, LimitName, ResourceLimits } from './job.ts';
 
@@ -33,8 +33,10 @@ export function ceilingsFromMessage(limits: Limits | undefined): Partial<JobLimi
   return { ...(wallTimeMs === undefined ? {} : { wallTimeMs }), ...(outputBytes === 0 ? {} : { outputBytes }), ...resourcesOf(limits) };
 }
 
-/** As a request carries them. Errors: `bad-options`. */
+/** As a request carries them. Errors: `invalid-argument`. */
 export function limitsMessage(limits: Partial<JobLimits> = {}): MessageInitShape<typeof LimitsSchema> {
+  checkNames(limits, [...resources, 'wallTimeMs', 'outputBytes', 'outputAction'], 'limits');
+  checkOneOf(limits.outputAction, 'limits.outputAction', ['truncate', 'stop']);
   checkMilliseconds(limits.wallTimeMs, 'limits.wallTimeMs');
   checkInteger(limits.outputBytes, 'limits.outputBytes');
   for (const name of resources) checkLimit(limits[name], `limits.${name}`, carries[name]);

@@ -1,0 +1,33 @@
+import type { ConnectionChange } from '@worker/client';
+import { formatDuration } from '../parse/duration.ts';
+import { say } from './say.ts';
+
+// A server that is started anew is back by then, as a rule: one line says it all.
+const PATIENCE_MS = 3_000;
+
+/** Tells on stderr of a connection that was lost: once, when it is there again; and before, when that takes a while. */
+export class ConnectionNotes implements Disposable {
+  readonly #tried: string;
+  #overdue: NodeJS.Timeout | undefined;
+
+  /** @param forMs How long it is tried again. */
+  constructor(forMs: number) {
+    this.#tried = formatDuration(forMs);
+  }
+
+  readonly tell = (change: ConnectionChange): void => {
+    if (change.kind === 'lost') {
+      this.#overdue = setTimeout(() => {
+        say(`worker: the connection to the server is lost, and tried again for ${this.#tried}; the job is not touched by it`);
+      }, PATIENCE_MS).unref();
+      return;
+    }
+    this[Symbol.dispose]();
+    const after = formatDuration(Math.round(change.afterMs));
+    say(`worker: the connection was lost at byte ${change.offset} and made again after ${after}; nothing is missing or doubled`);
+  };
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#overdue);
+  }
+}
