@@ -45,6 +45,7 @@ test('logs -f and run go through three kill -9 of the server: every byte once, b
   await using logs = cli.start('logs', '-f', id);
   await using stderr = cli.start('logs', '-f', '--stream', 'stderr', id);
   await logs.wrote('line 1\n');
+  await eventually(() => stderr.stderr.includes('line 3\n'), { what: 'the third follows, too', deadline: 20_000 });
   for (let times = 1; times <= 3; times += 1) {
     await pause(random.between(0, 300));
     await kill();
