@@ -121,6 +121,23 @@ test('logs --follow comes live: a line is there while the job still runs [OUT-2]
   expect(await running.ended()).toMatchObject({ code: 0, stdout: Buffer.from('line 1\nline 2\nline 3\n') });
 });
 
+test('logs begins with the last lines, or with what was written since a moment', async () => {
+  const id = await submit('sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; done');
+  await cli.worker('wait', id);
+  expect(await out('logs', '--tail', '2', id)).toBe('line 4\nline 5\n');
+  expect(await out('logs', '--tail', '0', id)).toBe('');
+  expect(await out('logs', '-f', '--tail', '1', id)).toBe('line 5\n');
+  expect(await out('logs', '--since', '1h', id)).toBe(await out('logs', id));
+  expect(await out('logs', '--since', '2100-01-01T00:00:00Z', id)).toBe('');
+  for (const flags of [
+    ['--tail', '-1'],
+    ['--since', 'yesterday'],
+    ['--tail', '1', '--offset', '3'],
+  ]) {
+    expect(await cli.worker('logs', ...flags, id)).toMatchObject({ code: 125, stdout: Buffer.from('') });
+  }
+});
+
 test('logs --timestamps begins every line with its time, in order', async () => {
   const id = await submit('sh', '-c', 'echo one; sleep 0.3; echo two; sleep 0.3; printf three');
   await cli.worker('wait', id);

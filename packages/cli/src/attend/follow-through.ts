@@ -18,7 +18,7 @@ export const reconnectFlag = {
   }),
 };
 
-export interface FollowThroughOptions extends Pick<FollowOptions, 'offset' | 'follow' | 'stream' | 'signal'> {
+export interface FollowThroughOptions extends Pick<FollowOptions, 'offset' | 'start' | 'follow' | 'stream' | 'signal'> {
   /** 0: not at all. */
   readonly reconnectForMs: number;
   /** Tell nothing of connections on stderr. */
@@ -54,6 +54,7 @@ export async function* followThrough(
     for await (const event of client.follow(id, follow)) {
       if (event.kind === 'chunk') reached = event.offset + event.data.length;
       if (event.kind === 'gap') reached = event.offset + event.length;
+      if (event.kind === 'heartbeat') reached = event.nextOffset;
       yield event;
     }
   } catch (error) {

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type { OutputEvent, WorkerClient } from '@worker/client';
 import { followThrough, reconnectFlag, type FollowThroughOptions } from '../attend/follow-through.ts';
-import { count } from '../parse/flags.ts';
+import { count, moment } from '../parse/flags.ts';
 import { OutputPrinter } from '../print/output-printer.ts';
 import { stdoutEnded } from '../print/reader-gone.ts';
 import { flushed } from '../print/write.ts';
@@ -18,14 +18,18 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
   static override examples = [
     '<%= config.bin %> logs ID',
     '<%= config.bin %> logs -f --timestamps ID',
+    '<%= config.bin %> logs -f --tail 100 ID',
+    '<%= config.bin %> logs --since 10m ID',
     '<%= config.bin %> logs --stream stderr ID',
   ];
   static override args = { id: Args.string({ required: true, ignoreStdin: true, description: 'Id of the job' }) };
   static override flags = {
     follow: Flags.boolean({ char: 'f', summary: 'Go on until the job has ended' }),
-    offset: count({ default: 0, summary: 'Start at this byte, counted over both streams' }),
+    offset: count({ summary: 'Start at this byte, counted over both streams; default 0', exclusive: ['tail', 'since'] }),
     raw: Flags.boolean({ summary: 'Leave escapes of the job as they are, on a terminal too' }),
+    since: moment({ summary: 'Start with what was read from the job since then', exclusive: ['tail', 'offset'] }),
     stream: Flags.option({ options: ['stdout', 'stderr'] as const, summary: 'One of the two streams alone' })(),
+    tail: count({ summary: 'Start with the last so many lines; 0: with what comes next', exclusive: ['since', 'offset'] }),
     ...reconnectFlag,
     timestamps: Flags.boolean({
       char: 't',
@@ -38,7 +42,7 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
     const printer = new OutputPrinter({ raw: flags.raw, timestamps: flags.timestamps });
     await using client = await this.connect(flags);
     const options: FollowThroughOptions = {
-      offset: flags.offset,
+      ...startOf(flags),
       signal: stdoutEnded,
       reconnectForMs: flags['reconnect-for'],
       ...(flags.stream === undefined ? {} : { stream: flags.stream }),
@@ -47,6 +51,12 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
     for await (const event of events) await printer.print(event, stdoutEnded);
     await flushed();
   }
+}
+
+function startOf({ tail, since, offset }: { tail?: number | undefined; since?: Date | undefined; offset?: number | undefined }) {
+  if (tail !== undefined) return { start: { lastLines: tail } };
+  if (since !== undefined) return { start: { since } };
+  return offset === undefined ? {} : { offset };
 }
 
 /** What there is; of a queued job, once it has written something or has ended. */
@@ -63,5 +73,6 @@ async function* present(client: WorkerClient, id: string, options: FollowThrough
     next = event.offset + (event.kind === 'gap' ? event.length : event.data.length);
     break;
   }
-  yield* followThrough(client, id, { ...options, offset: next, follow: false });
+  const { start: _, ...rest } = options;
+  yield* followThrough(client, id, { ...rest, offset: next, follow: false });
 }

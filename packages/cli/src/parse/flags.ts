@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { CliError } from '../fail/cli-error.ts';
 import { durationForm, parseDuration } from './duration.ts';
+import { momentForm, parseMoment } from './moment.ts';
 import { parseProcessors, processorsForm } from './processors.ts';
 import { parseSize, sizeForm } from './size.ts';
 
@@ -25,13 +26,19 @@ export const count = Flags.custom<number>({
   },
 });
 
+/** A flag that takes a moment. */
+export const moment = Flags.custom<Date>({
+  helpValue: 'TIME',
+  parse: async (text, _context, { name }) => parsed(parseMoment(text, new Date()), name, text, momentForm),
+});
+
 /** A flag that takes a number of processors; its value is thousandths of one. */
 export const processors = Flags.custom<number>({
   helpValue: 'N',
   parse: async (text, _context, { name }) => parsed(parseProcessors(text), name, text, processorsForm),
 });
 
-function parsed(value: number | undefined, flag: string, text: string, form: string): Promise<number> {
+function parsed<T>(value: T | undefined, flag: string, text: string, form: string): Promise<T> {
   if (value === undefined) return Promise.reject(new CliError(`--${flag} "${text}" is not understood`, `give ${form}`));
   return Promise.resolve(value);
 }

@@ -34,6 +34,7 @@ export {
   type FollowOptions,
   type ReconnectOptions,
 } from '../follow/follow-options.ts';
+export type { FollowStart } from '../follow/follow-start.ts';
 export {
   type GapReason,
   type Heartbeat,

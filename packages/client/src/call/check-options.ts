@@ -54,7 +54,7 @@ export function checkMilliseconds(value: number | undefined, field: string): voi
   if (value !== undefined && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) throw wrongOption(field, 'must be a number of milliseconds');
 }
 
-function wrongOption(field: string, what: string): WorkerError {
+export function wrongOption(field: string, what: string): WorkerError {
   return new WorkerError('invalid-argument', `${field} ${what}`, {
     reason: 'FIELD_INVALID',
     field,

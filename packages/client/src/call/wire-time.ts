@@ -1,4 +1,4 @@
-import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampFromDate, type Duration, type Timestamp } from '@bufbuild/protobuf/wkt';
 
 /** Milliseconds as a protobuf duration. */
 export function durationOf(ms: number): { seconds: bigint; nanos: number } {
@@ -17,4 +17,8 @@ export function nanosecondsOf(timestamp: Timestamp): bigint {
 /** To the millisecond, rounded down: all that a Date holds. */
 export function dateOf(timestamp: Timestamp): Date {
   return new Date(Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6));
+}
+
+export function timestampOf(date: Date): Timestamp {
+  return timestampFromDate(date);
 }

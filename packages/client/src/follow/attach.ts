@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { WorkerError } from '../worker-error.ts';
 import { eventFromMessage } from './event-from-message.ts';
 import type { FollowSettings } from './follow-options.ts';
+import { startMessage } from './follow-start.ts';
 import type { OutputEvent } from './output-event.ts';
 import { Silence } from './silence.ts';
 import { streamCut } from './way-error.ts';
@@ -28,14 +29,14 @@ const MOST_SLACK_MS = 10_000;
 const CLOSE_MS = 1_000;
 
 /**
- * One call: the output from an offset to its end, and nothing after that. Leaving it ends the call on the server too.
+ * One call: the output from where it is to start to its end, and nothing after that. Leaving it ends the call on the server too.
  *
  * Errors: `stream-cut` when it is over without an end, or nothing is heard for too long; what the call failed with; the signal's reason.
  */
 export async function* attach(
   way: Way,
   id: string,
-  offset: number,
+  start: FollowSettings['start'],
   settings: FollowSettings,
   signal: AbortSignal,
 ): AsyncGenerator<OutputEvent, void, undefined> {
@@ -50,7 +51,7 @@ export async function* attach(
   });
   try {
     signal.throwIfAborted();
-    const responses = way.jobs.streamOutput(requestOf(id, offset, settings), { signal: call.signal });
+    const responses = way.jobs.streamOutput(requestOf(id, start, settings), { signal: call.signal });
     const iterator = responses[Symbol.asyncIterator]();
     for (;;) {
       const response = await silence.during(iterator.next());
@@ -71,10 +72,10 @@ export async function* attach(
   }
 }
 
-function requestOf(id: string, offset: number, { follow, stream, maxChunkBytes, heartbeatMs }: FollowSettings) {
+function requestOf(id: string, start: FollowSettings['start'], { follow, stream, maxChunkBytes, heartbeatMs }: FollowSettings) {
   return {
     id,
-    start: { case: 'offset' as const, value: BigInt(offset) },
+    start: startMessage(start),
     noFollow: !follow,
     stream: stream === undefined ? Stream.UNSPECIFIED : stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,
     maxChunkBytes,

@@ -4,22 +4,24 @@ import type { CreateSha256 } from './sha256.ts';
 
 /** Events of one job's output as they come, over as many calls as it takes to get them all. */
 export interface OutputChecker {
-  /** Of the next byte wanted: where a call that is made anew has to go on. */
-  readonly next: number;
+  /** Of the next byte wanted: where a call that is made anew has to go on. Undefined while the server has not said yet where the output begins. */
+  readonly next: number | undefined;
   /** Errors: `data-loss`, which is a fault of the server or of something between. */
   take(event: OutputEvent): void;
 }
 
 /**
  * Holds output to what it promises: no hole, no overlap, the length it ends with, and, where it began at the first byte and nothing is missing, the digest.
- * A stream filtered to one of the two has holes by nature; of it only the order is checked.
+ * A stream filtered to one of the two has holes by nature; of it only the order is checked. Without a start, the first event says where the output begins.
  */
-export function outputChecker(start: number, filtered: boolean, createSha256: CreateSha256): OutputChecker {
+export function outputChecker(start: number | undefined, filtered: boolean, createSha256: CreateSha256): OutputChecker {
   let next = start;
   let hash = start === 0 && !filtered ? createSha256() : undefined;
-  const arrive = (offset: number): void => {
-    if (offset < next || (offset > next && !filtered)) throw broken(`goes on at offset ${offset} where ${next} was due`);
+  const arrive = (offset: number): number => {
+    if (next !== undefined && (offset < next || (offset > next && !filtered)))
+      throw broken(`goes on at offset ${offset} where ${next} was due`);
     next = offset;
+    return offset;
   };
   return {
     get next() {
@@ -28,20 +30,18 @@ export function outputChecker(start: number, filtered: boolean, createSha256: Cr
     take(event) {
       switch (event.kind) {
         case 'chunk':
-          arrive(event.offset);
-          next += event.data.length;
+          next = arrive(event.offset) + event.data.length;
           hash?.update(event.data);
           return;
         case 'gap':
-          arrive(event.offset);
-          next += event.length;
+          next = arrive(event.offset) + event.length;
           hash = undefined;
           return;
         case 'heartbeat':
           arrive(event.nextOffset);
           return;
         case 'end':
-          if (event.length < next || (event.length > next && !filtered))
+          if (next !== undefined && (event.length < next || (event.length > next && !filtered)))
             throw broken(`ends at offset ${next} where ${event.length} was said to be the end`);
           if (event.sha256 !== '' && hash !== undefined && hash.hex() !== event.sha256)
             throw broken('does not have the digest that its end names');

@@ -1,10 +1,13 @@
 import { checkBoolean, checkFunction, checkIntegerWithin, checkNames, checkOneOf } from '../call/check-options.ts';
 import type { WorkerError } from '../worker-error.ts';
+import { resolveStart, type FollowStart } from './follow-start.ts';
 import type { OutputStream } from './output-event.ts';
 
 export interface FollowOptions {
   /** Of the first byte wanted; default 0. */
   readonly offset?: number;
+  /** Where to begin when the offset is not known. Decided once, by the server, when it is first asked; the first event is then a heartbeat that says at which offset that is. Not together with `offset`. */
+  readonly start?: FollowStart;
   /** False: what exists now, then the end. Default true: live until the job has ended. */
   readonly follow?: boolean;
   /** Default: both. Offsets keep counting both. */
@@ -38,8 +41,8 @@ export type ConnectionChange = ConnectionLost | ConnectionRestored;
 /** The way to the server is lost; it is being tried again. */
 export interface ConnectionLost {
   readonly kind: 'lost';
-  /** Of the next byte wanted. */
-  readonly offset: number;
+  /** Of the next byte wanted. Undefined while the server has not said yet where a `start` is. */
+  readonly offset: number | undefined;
   readonly error: WorkerError;
 }
 
@@ -55,7 +58,7 @@ export interface ConnectionRestored {
 
 /** {@link FollowOptions}, complete. */
 export interface FollowSettings {
-  readonly offset: number;
+  readonly start: FollowStart | { readonly offset: number };
   readonly follow: boolean;
   readonly stream: OutputStream | undefined;
   readonly maxChunkBytes: number;
@@ -67,6 +70,7 @@ export interface FollowSettings {
 
 const names = Object.keys({
   offset: true,
+  start: true,
   follow: true,
   stream: true,
   maxChunkBytes: true,
@@ -79,15 +83,24 @@ const names = Object.keys({
 /** Errors: `invalid-argument`, its field the name of the option. */
 export function resolveFollow(options: FollowOptions): FollowSettings {
   checkNames(options, names);
-  const { offset = 0, follow = true, stream, maxChunkBytes = 65_536, heartbeatMs = 15_000, reconnect = {}, onConnection, signal } = options;
-  checkIntegerWithin(offset, 'offset', 0);
+  const {
+    offset,
+    start,
+    follow = true,
+    stream,
+    maxChunkBytes = 65_536,
+    heartbeatMs = 15_000,
+    reconnect = {},
+    onConnection,
+    signal,
+  } = options;
   checkBoolean(follow, 'follow');
   checkOneOf(stream, 'stream', ['stdout', 'stderr']);
   checkIntegerWithin(maxChunkBytes, 'maxChunkBytes', 1, 1_048_576);
   checkIntegerWithin(heartbeatMs, 'heartbeatMs', 1_000, 3_600_000);
   checkFunction(onConnection, 'onConnection');
   return {
-    ...{ offset, follow, stream, maxChunkBytes, heartbeatMs, signal },
+    ...{ start: resolveStart(offset, start), follow, stream, maxChunkBytes, heartbeatMs, signal },
     reconnect: reconnect === false ? undefined : resolveReconnect(reconnect),
     onConnection: onConnection ?? (() => undefined),
   };

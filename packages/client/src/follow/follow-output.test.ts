@@ -1,5 +1,13 @@
 import { Code, ConnectError, createClient, createRouterTransport } from '@connectrpc/connect';
-import { ErrorInfoSchema, JobService, RetryInfoSchema, type StreamOutputRequest, type StreamOutputResponse } from '@worker/protocol';
+import { create } from '@bufbuild/protobuf';
+import {
+  ErrorInfoSchema,
+  JobService,
+  RetryInfoSchema,
+  StreamOutputResponseSchema,
+  type StreamOutputRequest,
+  type StreamOutputResponse,
+} from '@worker/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../test/bed/manual-clock.ts';
@@ -135,6 +143,32 @@ test('each call asks for the very byte at which the one before was cut [CLIENT-1
   const { handler, offsets } = failing(hello, [{ after: 1, error: cut() }, { after: 0 }, { after: 1 }]);
   const { events, error } = await new FastWay(handler).read({ offset: 2 });
   expect({ error, text: bytes(events).toString(), offsets }).toEqual({ error: undefined, text: 'llo world', offsets: [2, 6, 6, 11] });
+});
+
+test('a start that is not an offset is asked for again until the server has said where it is, and from then on by that offset [CLIENT-1] [CLIENT-2]', async () => {
+  const starts: unknown[] = [];
+  const way = new FastWay(async function* (request) {
+    starts.push(request.start.case === 'offset' ? Number(request.start.value) : request.start.case);
+    if (starts.length === 1) throw cut();
+    if (starts.length === 2) {
+      yield create(StreamOutputResponseSchema, { event: { case: 'heartbeat', value: { nextOffset: 6n } } });
+      throw cut();
+    }
+    yield* hello.responses(request);
+  });
+  const changes: ConnectionChange[] = [];
+  const { events, error } = await way.read({ start: { lastLines: 1 }, onConnection: (change) => changes.push(change) });
+  expect({ error, starts, text: bytes(events).toString() }).toEqual({
+    error: undefined,
+    starts: ['lastLines', 'lastLines', 6],
+    text: 'world',
+  });
+  expect(changes.map(({ kind, offset }) => ({ kind, offset }))).toEqual([
+    { kind: 'lost', offset: undefined },
+    { kind: 'restored', offset: 6 },
+    { kind: 'lost', offset: 6 },
+    { kind: 'restored', offset: 6 },
+  ]);
 });
 
 test('a digest that is not that of what came over all calls together is data-loss [CLIENT-1] [OUT-3]', async () => {

@@ -28,11 +28,12 @@ async function* untilEnd(
   left: AbortController,
 ): AsyncGenerator<OutputEvent, void, undefined> {
   const settings = resolveFollow(options);
-  const { signal, offset, stream } = settings;
+  const { signal, start, stream } = settings;
   signal?.throwIfAborted();
   const abort = (): void => left.abort();
   signal?.addEventListener('abort', abort);
   try {
+    const offset = typeof start === 'object' && 'offset' in start ? start.offset : undefined;
     yield* reattaching(way, id, settings, outputChecker(offset, stream !== undefined, createSha256), left.signal);
   } catch (error) {
     signal?.throwIfAborted();
@@ -52,7 +53,8 @@ async function* reattaching(
 ): AsyncGenerator<OutputEvent, void, undefined> {
   const connection = new ConnectionState(way, settings);
   for (;;) {
-    const failure = yield* checked(attach(way, id, output.next, settings, left), output, connection);
+    const start = output.next === undefined ? settings.start : { offset: output.next };
+    const failure = yield* checked(attach(way, id, start, settings, left), output, connection);
     if (failure === undefined) return;
     left.throwIfAborted();
     if (!(failure instanceof WorkerError)) throw failure;
@@ -71,9 +73,9 @@ async function* checked(
       const result = await call.next().catch((failure: unknown) => ({ failure: failure as Error }));
       if ('failure' in result) return result.failure;
       if (result.done === true) return undefined;
-      const at = output.next;
+      const due = output.next;
       output.take(result.value);
-      connection.acknowledged(at);
+      connection.acknowledged(due ?? beginningOf(result.value));
       yield result.value;
     }
   } finally {
@@ -81,11 +83,17 @@ async function* checked(
   }
 }
 
+/** Where output begins, by its first event. */
+function beginningOf(event: OutputEvent): number {
+  if (event.kind === 'heartbeat') return event.nextOffset;
+  return event.kind === 'end' ? event.length : event.offset;
+}
+
 /** What is known of the way to the server, over all calls of one iteration. */
 class ConnectionState {
   readonly #way: Way;
   readonly #settings: FollowSettings;
-  /** The server has gone on at an offset that was asked for, once at least. */
+  /** The server has answered with output, once at least. */
   #known = false;
   #outage: Outage | undefined;
 
@@ -104,16 +112,16 @@ class ConnectionState {
   }
 
   /** Answers how long to wait before the next call. Errors: what the iteration has to end with. */
-  failed(error: WorkerError, offset: number): number {
+  failed(error: WorkerError, offset: number | undefined): number {
     const { reconnect, onConnection } = this.#settings;
-    if (this.#known && error.code === 'out-of-range') throw tailLost(offset, error);
+    if (offset !== undefined && this.#known && error.code === 'out-of-range') throw tailLost(offset, error);
     if (reconnect === undefined || !isOfTheWay(error, this.#known)) throw asCut(error);
     if (this.#outage === undefined) {
       this.#outage = new Outage(this.#way.clock, reconnect);
       onConnection({ kind: 'lost', offset, error: asCut(error) });
     }
     const delay = this.#outage.nextDelay(error.retryDelayMs);
-    if (delay === undefined) throw this.#known ? notRestored(offset, reconnect.forMs, error) : asCut(error);
+    if (delay === undefined) throw offset !== undefined && this.#known ? notRestored(offset, reconnect.forMs, error) : asCut(error);
     return delay;
   }
 }
