@@ -73,7 +73,8 @@ test('17: a connection that is lost is never a success: not on the wire, and not
   cut.catch(() => undefined);
   await within(10_000, 'the follower has the first line', seen.promise);
 
-  const cli = runCli(['logs', '--follow', id]);
+  // By default it would go on when the server is there again.
+  const cli = runCli(['logs', '--follow', '--reconnect-for', '0', id]);
   await within(20_000, 'the command line shows the first line', once(cli.child.stdout, 'data'));
   await bed.killAndRestart();
   await expect(within(10_000, 'the follower is told', cut)).rejects.toThrow();
