@@ -8,6 +8,7 @@ import { measureDisk } from './measure-disk.ts';
 import { measureLimitedJobs, measureSandboxedJobs } from './measure-enclosed-jobs.ts';
 import { measureFirstByte } from './measure-first-byte.ts';
 import { measureJobs } from './measure-jobs.ts';
+import { measureLogs } from './measure-logs.ts';
 import { measureLoop } from './measure-loop.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureOutput } from './measure-output.ts';
@@ -24,6 +25,7 @@ const measure: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[]>
   loop: measureLoop,
   'first-byte': measureFirstByte,
   output: measureOutput,
+  logs: measureLogs,
   seek: measureSeek,
   disk: measureDisk,
   memory: measureMemory,

@@ -7,12 +7,15 @@ const MERGE_NS = 100_000_000n;
 export class ChunkGatherer {
   readonly events: (OutputChunkEvent | OutputGapEvent)[] = [];
   readonly #maxBytes: number;
+  readonly #keep: (() => () => void) | undefined;
   #first: { readonly offset: number; readonly stream: 'stdout' | 'stderr'; readonly timeNs: bigint } | undefined;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  /** @param keep Keeps the memory of the frames for one chunk, until what it answers is called. */
+  constructor(maxBytes: number, keep?: () => () => void) {
     this.#maxBytes = maxBytes;
+    this.#keep = keep;
   }
 
   data(offset: number, stream: 'stdout' | 'stderr', timeNs: bigint, data: Uint8Array): void {
@@ -22,11 +25,10 @@ export class ChunkGatherer {
     }
     let at = 0;
     for (; data.length - at > this.#maxBytes; at += this.#maxBytes) {
-      this.events.push({ kind: 'chunk', offset: offset + at, stream, timeNs, data: data.subarray(at, at + this.#maxBytes) });
+      this.#chunk({ offset: offset + at, stream, timeNs }, data.subarray(at, at + this.#maxBytes));
     }
     if (at > 0) this.#first = { offset: offset + at, stream, timeNs };
-    this.#pieces.push(data.subarray(at));
-    this.#bytes += data.length - at;
+    this.#push(at === 0 ? data : data.subarray(at));
   }
 
   gap(gap: OutputGapEvent): void {
@@ -38,11 +40,24 @@ export class ChunkGatherer {
   flush(): void {
     if (this.#first === undefined) return;
     const [only] = this.#pieces;
-    const data = this.#pieces.length === 1 && only !== undefined ? only : Buffer.concat(this.#pieces, this.#bytes);
-    this.events.push({ kind: 'chunk', ...this.#first, data });
+    if (this.#pieces.length === 1 && only !== undefined) this.#chunk(this.#first, only);
+    else this.events.push({ kind: 'chunk', ...this.#first, data: Buffer.concat(this.#pieces, this.#bytes) });
     this.#first = undefined;
     this.#pieces = [];
     this.#bytes = 0;
+  }
+
+  #chunk(first: { readonly offset: number; readonly stream: 'stdout' | 'stderr'; readonly timeNs: bigint }, data: Uint8Array): void {
+    this.events.push({ kind: 'chunk', ...first, data, ...(this.#keep === undefined ? {} : { release: this.#keep() }) });
+  }
+
+  /** What lies in memory right behind the piece before makes one with it. */
+  #push(data: Uint8Array): void {
+    this.#bytes += data.length;
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && last.buffer === data.buffer && last.byteOffset + last.length === data.byteOffset) {
+      this.#pieces[this.#pieces.length - 1] = Buffer.from(data.buffer, last.byteOffset, last.length + data.length);
+    } else this.#pieces.push(data);
   }
 
   #continues(offset: number, stream: 'stdout' | 'stderr', timeNs: bigint, bytes: number): boolean {

@@ -2,6 +2,7 @@ import { CoreError } from '../core-error.ts';
 import type { OutputEndEvent, OutputEvent, OutputStart } from '../job-runner.ts';
 import type { Committed } from '../watch/live-job.ts';
 import { findStart } from './find-start.ts';
+import type { OpenOutputs } from './open-outputs.ts';
 import { OutputCursor } from './output-cursor.ts';
 import type { OutputSource, OutputView } from './output-source.ts';
 
@@ -12,6 +13,7 @@ export interface FollowOptions {
   readonly follow: boolean;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  readonly outputs: OpenOutputs;
   /** How far the output of a lost job goes. */
   readonly lostEnd: () => Promise<Committed>;
 }

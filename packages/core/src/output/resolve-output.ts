@@ -12,7 +12,7 @@ export function resolveOutput({
   follow = true,
   stream,
   maxChunkBytes = DEFAULT_CHUNK_BYTES,
-}: OutputOptions): Omit<FollowOptions, 'directory' | 'lostEnd'> {
+}: OutputOptions): Omit<FollowOptions, 'directory' | 'lostEnd' | 'outputs'> {
   if (!['stdout', 'stderr', undefined].includes(stream)) throw invalidArgument('stream', "must be 'stdout' or 'stderr'");
   return {
     start: resolveStart(start),

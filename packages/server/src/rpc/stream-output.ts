@@ -33,7 +33,7 @@ export async function* streamOutput(
       continue;
     }
     nextOffset = offsetAfter(event, nextOffset);
-    if (event.kind === 'chunk' && call.send !== undefined) await call.send(chunkEnvelope(event));
+    if (event.kind === 'chunk' && call.send !== undefined) await call.send(chunkEnvelope(event), event.release);
     else yield outputMessage(event);
   }
 }
