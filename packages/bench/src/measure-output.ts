@@ -57,7 +57,7 @@ export async function measureOutput(bench: Bench): Promise<Measurement[]> {
 }
 
 /** Half random, in base64, so that a compressor has something to do and something to win, as with most logs. */
-async function submitWriter(client: WorkerClient, bytes: number): Promise<string> {
+export async function submitWriter(client: WorkerClient, bytes: number): Promise<string> {
   const { job } = await client.submit({ argv: ['sh', '-c', `base64 -w 99 /dev/urandom | head -c ${bytes}`] });
   return job.id;
 }

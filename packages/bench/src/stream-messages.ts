@@ -1,7 +1,7 @@
 import type { BareCall } from './bare-client.ts';
 
 /** The chunks in which a follower of Worker gets output by default. */
-export const CHUNK_BYTES = 64 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
 
 /** A line of output, its newline included. */
 export const LINE = `${'the quick brown fox jumps over the lazy dog; '.repeat(3).slice(0, 99)}\n`;

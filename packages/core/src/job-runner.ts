@@ -195,7 +195,7 @@ export interface OutputOptions {
   readonly follow?: boolean;
   /** Default: both. Offsets keep counting both. */
   readonly stream?: 'stdout' | 'stderr';
-  /** The most bytes in one chunk: 1 to 1,048,576; default 65,536. */
+  /** The most bytes in one chunk: 1 to 1,048,576; default 262,144. */
   readonly maxChunkBytes?: number;
   /** Ends the iteration with its reason, also while it waits. */
   readonly signal?: AbortSignal;

@@ -1,3 +1,4 @@
+import type { OutputChunkEvent, OutputGapEvent } from '../job-runner.ts';
 import type { Frame } from './decode-frames.ts';
 import type { FramePlace } from './frame.ts';
 
@@ -15,6 +16,8 @@ export class Block {
   readonly contents: BlockContents;
   /** Of memory. */
   readonly bytes: number;
+  /** What was made of all its frames, by the most bytes of a chunk. */
+  readonly made = new Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>();
   readonly #onFree: () => void;
   #users = 1;
 

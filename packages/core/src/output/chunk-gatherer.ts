@@ -7,15 +7,12 @@ const MERGE_NS = 100_000_000n;
 export class ChunkGatherer {
   readonly events: (OutputChunkEvent | OutputGapEvent)[] = [];
   readonly #maxBytes: number;
-  readonly #keep: (() => () => void) | undefined;
   #first: { readonly offset: number; readonly stream: 'stdout' | 'stderr'; readonly timeNs: bigint } | undefined;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
 
-  /** @param keep Keeps the memory of the frames for one chunk, until what it answers is called. */
-  constructor(maxBytes: number, keep?: () => () => void) {
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#keep = keep;
   }
 
   data(offset: number, stream: 'stdout' | 'stderr', timeNs: bigint, data: Uint8Array): void {
@@ -25,7 +22,7 @@ export class ChunkGatherer {
     }
     let at = 0;
     for (; data.length - at > this.#maxBytes; at += this.#maxBytes) {
-      this.#chunk({ offset: offset + at, stream, timeNs }, data.subarray(at, at + this.#maxBytes));
+      this.events.push({ kind: 'chunk', offset: offset + at, stream, timeNs, data: data.subarray(at, at + this.#maxBytes) });
     }
     if (at > 0) this.#first = { offset: offset + at, stream, timeNs };
     this.#push(at === 0 ? data : data.subarray(at));
@@ -40,15 +37,11 @@ export class ChunkGatherer {
   flush(): void {
     if (this.#first === undefined) return;
     const [only] = this.#pieces;
-    if (this.#pieces.length === 1 && only !== undefined) this.#chunk(this.#first, only);
-    else this.events.push({ kind: 'chunk', ...this.#first, data: Buffer.concat(this.#pieces, this.#bytes) });
+    const data = this.#pieces.length === 1 && only !== undefined ? only : Buffer.concat(this.#pieces, this.#bytes);
+    this.events.push({ kind: 'chunk', ...this.#first, data });
     this.#first = undefined;
     this.#pieces = [];
     this.#bytes = 0;
-  }
-
-  #chunk(first: { readonly offset: number; readonly stream: 'stdout' | 'stderr'; readonly timeNs: bigint }, data: Uint8Array): void {
-    this.events.push({ kind: 'chunk', ...first, data, ...(this.#keep === undefined ? {} : { release: this.#keep() }) });
   }
 
   /** What lies in memory right behind the piece before makes one with it. */

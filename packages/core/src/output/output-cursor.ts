@@ -87,7 +87,7 @@ export class OutputCursor {
     while (walker.place.position < fileLength) {
       using stretch = await output.from(walker.place, fileLength);
       this.#passed(walker, stretch.end);
-      const events = this.#eventsOf(stretch.frames, stretch);
+      const events = this.#eventsOfStretch(stretch);
       if (events.length > 0) yield events;
       if (stretch.isBroken) return 'broken';
     }
@@ -161,11 +161,26 @@ export class OutputCursor {
     }
   }
 
-  #eventsOf(frames: readonly Frame[], stretch?: Stretch): Events {
-    const gatherer = new ChunkGatherer(this.#options.maxChunkBytes, stretch === undefined ? undefined : () => stretch.keep());
+  /** Of frames that only this reader has. */
+  #eventsOf(frames: readonly Frame[]): Events {
+    const gatherer = new ChunkGatherer(this.#maxChunkBytes);
     for (const frame of frames) this.#take(frame, gatherer);
     gatherer.flush();
     return gatherer.events;
+  }
+
+  #eventsOfStretch({ frames, keep, made }: Stretch): Events {
+    const { from, stream } = this.#options;
+    // Of what is spoiled each reader takes note by itself.
+    const isForAll = stream === undefined && (frames[0]?.head.offset ?? 0) >= from && frames.every(({ payload }) => payload !== undefined);
+    const maxChunkBytes = this.#maxChunkBytes;
+    const events = (isForAll ? made.get(maxChunkBytes) : undefined) ?? this.#eventsOf(frames);
+    if (isForAll) made.set(maxChunkBytes, events);
+    return events.map((event) => (event.kind === 'chunk' ? { ...event, release: keep() } : event));
+  }
+
+  get #maxChunkBytes(): number {
+    return Math.min(this.#options.maxChunkBytes, this.#outputs.mostChunkBytes);
   }
 
   #take({ head, payload, timeNs, stdoutBytes, stderrBytes }: Frame, gatherer: ChunkGatherer): void {

@@ -1,17 +1,18 @@
+import type { OutputChunkEvent, OutputGapEvent } from '../job-runner.ts';
 import { Block } from './block.ts';
 import type { BlockPool } from './block-pool.ts';
 import { closeUp } from './close-up.ts';
 import type { Frame } from './decode-frames.ts';
 import { decodeFrames } from './decode-frames.ts';
+import { BLOCK_BYTES } from './frame-walker.ts';
 import type { FramePlace } from './frame.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
-import { BLOCK_BYTES } from './frame-walker.ts';
 import type { OutputFile } from './output-file.ts';
 import type { RecentBlocks } from './recent-blocks.ts';
 import { BlocksOfOne } from './recent-blocks.ts';
 
 /** A shorter block gets memory of its own size: most are single lines of a job that is followed live. */
-const POOLED_FROM_BYTES = BLOCK_BYTES / 4;
+const POOLED_FROM_BYTES = 16 * 1024;
 
 /** Frames from the place that a reader stands at, until it disposes of them. */
 export interface Stretch extends Disposable {
@@ -22,6 +23,8 @@ export interface Stretch extends Disposable {
   readonly isBroken: boolean;
   /** Keeps the payloads for longer, until what this answers is called. */
   keep(): () => void;
+  /** What readers of both streams make of the frames; each finds here what the one before it has made. */
+  readonly made: Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>;
 }
 
 interface Reading {
@@ -120,10 +123,11 @@ function once(block: Block): () => void {
 
 function stretchOf(block: Block, place: FramePlace, fileLength: number, leave: () => void): Stretch {
   const { frames, end, isBroken } = block.contents;
-  const stretch = { keep: () => block.use(), [Symbol.dispose]: leave };
+  const stretch = { keep: () => block.use(), made: new Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>(), [Symbol.dispose]: leave };
   if (frames.length === 0) return { frames, end, isBroken, ...stretch };
   const first = block.indexOf(place);
-  if (end.position <= fileLength) return { frames: first === 0 ? frames : frames.slice(first), end, isBroken, ...stretch };
+  if (end.position <= fileLength && first === 0) return { frames, end, isBroken, ...stretch, made: block.made };
+  if (end.position <= fileLength) return { frames: frames.slice(first), end, isBroken, ...stretch };
   const last = frames.findLastIndex(({ position, head }) => position + FRAME_HEADER_BYTES + head.length <= fileLength);
   const next = frames[last + 1];
   if (next === undefined) throw new Error('a block ends before its last frame');

@@ -7,6 +7,8 @@ import { logEnvelope, logEnvelopes, textOf } from '../translate/log-envelopes.ts
 import type { Call, Host } from './call.ts';
 
 const newline = 0x0a;
+/** Taken at a time by who is behind, so that one write carries many lines. */
+const maxChunkBytes = 256 * 1024;
 
 export async function* getLogs(
   host: Host,
@@ -16,7 +18,7 @@ export async function* getLogs(
   const { id } = await visibleJob(host, call.principal, request.id);
   call.openResponse();
   const cutter = new LineCutter();
-  for await (const event of host.runner.output(id, { signal: call.signal })) {
+  for await (const event of host.runner.output(id, { maxChunkBytes, signal: call.signal })) {
     if (call.send !== undefined) {
       const envelopes = envelopesOf(event, cutter);
       // One write for all that came together, a message for each line.

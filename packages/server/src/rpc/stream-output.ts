@@ -9,7 +9,8 @@ import { startOf } from '../translate/output-start.ts';
 import type { Call, Host } from './call.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 
-const defaultChunkBytes = 64 * 1024;
+/** Live output comes in smaller ones, as it is written. Clients of gRPC refuse messages of more than 4 MiB. */
+const defaultChunkBytes = 256 * 1024;
 const largestChunkBytes = 1024 * 1024;
 const hourMs = 3_600_000;
 
@@ -40,7 +41,7 @@ export async function* streamOutput(
 
 function optionsOf(request: StreamOutputRequest, signal: AbortSignal): OutputOptions {
   const { maxChunkBytes, noFollow } = request;
-  if (maxChunkBytes < 0) throw fieldRefusal('max_chunk_bytes', 'must be from 1 to 1,048,576, or 0 for 65,536');
+  if (maxChunkBytes < 0) throw fieldRefusal('max_chunk_bytes', 'must be from 1 to 1,048,576, or 0 for 262,144');
   const stream = streamOf(request.stream);
   return {
     follow: !noFollow,
