@@ -1,7 +1,20 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './measurement.ts';
 
-const sections = ['jobs', 'limits', 'sandbox', 'loop', 'first-byte', 'output', 'logs', 'latency', 'python', 'seek', 'disk', 'memory'] as const;
+const sections = [
+  'jobs',
+  'limits',
+  'sandbox',
+  'loop',
+  'first-byte',
+  'output',
+  'logs',
+  'latency',
+  'python',
+  'seek',
+  'disk',
+  'memory',
+] as const;
 export type Section = (typeof sections)[number];
 
 export interface BenchArguments {

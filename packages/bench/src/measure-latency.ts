@@ -20,7 +20,7 @@ const stampPattern = /\d{9,}(?=\n)/g;
 /** From a job's write of a line to the hands of a client over mutual TLS; the limit is a child's pipe that is forwarded over TLS. */
 export async function measureLatency(bench: Bench): Promise<Measurement[]> {
   // A sandbox need not see the Node that runs this.
-  const argv = [process.execPath, join(import.meta.dirname, 'stamp-lines.ts'), String(bench.effort.latencyLines), String(everyMs)];
+  const argv = [process.execPath, join(import.meta.dirname, 'start-stamps.ts'), String(bench.effort.latencyLines), String(everyMs)];
   await using worker = await BenchWorker.start(bench, 'latency', enclosedIn('host'));
   await using bare = await Bare.start(bench);
   await using receiver = await bare.connect(worker.url);

@@ -63,13 +63,15 @@ export async function submitWriter(client: WorkerClient, bytes: number): Promise
 }
 
 async function isThere(path: string): Promise<void> {
-  for (const deadline = performance.now() + compressedWithinMs; ; await pause(20)) {
+  const deadline = performance.now() + compressedWithinMs;
+  for (;;) {
     try {
       await access(path);
       return;
     } catch (error) {
       if (performance.now() > deadline) throw new Error('the output was not compressed', { cause: error });
     }
+    await pause(20);
   }
 }
 

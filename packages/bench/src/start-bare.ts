@@ -13,7 +13,12 @@ export class Bare implements AsyncDisposable {
   /** To this server, or to another with the same windows. */
   readonly connect: (url?: string) => Promise<BareClient>;
 
-  private constructor(process: ChildCalls<BareHttp2Calls>, url: string, client: BareClient, connect: (url?: string) => Promise<BareClient>) {
+  private constructor(
+    process: ChildCalls<BareHttp2Calls>,
+    url: string,
+    client: BareClient,
+    connect: (url?: string) => Promise<BareClient>,
+  ) {
     this.process = process;
     this.url = url;
     this.client = client;

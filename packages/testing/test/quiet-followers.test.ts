@@ -15,12 +15,14 @@ test('a server with a hundred followers of a quiet job sleeps [OUT-10]', async (
     Array.from({ length: FOLLOWERS }, async (_, n) => {
       const caller = callers[n % callers.length] ?? bed.owner;
       const events = caller.jobs.streamOutput({ id }, { signal: over.signal })[Symbol.asyncIterator]();
-      expect((await events.next()).value?.event.case).toBe('chunk');
-      return events.next();
+      const first = await events.next();
+      if (first.done === true) throw new Error('it has ended');
+      expect(first.value.event.case).toBe('chunk');
+      return { next: events.next() };
     }),
   );
   let answered = 0;
-  for (const next of followers) void next.then(() => (answered += 1)).catch(() => undefined);
+  for (const { next } of followers) void next.then(() => (answered += 1)).catch(() => undefined);
   const { pid } = bed.server;
   await eventually(async () => (await switchesWithin([pid], 250)).every(({ switches }) => switches <= 2), {
     what: 'the server has come to rest',
@@ -30,5 +32,5 @@ test('a server with a hundred followers of a quiet job sleeps [OUT-10]', async (
   expect(server?.switches, `context switches in ${WINDOW_MS} ms`).toBeLessThanOrEqual(SERVER_SWITCHES);
   expect(answered, 'all were still waiting').toBe(0);
   over.abort();
-  await Promise.allSettled(followers);
+  await Promise.allSettled(followers.map(({ next }) => next));
 });

@@ -169,14 +169,15 @@ export class OutputCursor {
     return gatherer.events;
   }
 
-  #eventsOfStretch({ frames, keep, made }: Stretch): Events {
+  #eventsOfStretch(stretch: Stretch): Events {
+    const { frames, made } = stretch;
     const { from, stream } = this.#options;
     // Of what is spoiled each reader takes note by itself.
     const isForAll = stream === undefined && (frames[0]?.head.offset ?? 0) >= from && frames.every(({ payload }) => payload !== undefined);
     const maxChunkBytes = this.#maxChunkBytes;
     const events = (isForAll ? made.get(maxChunkBytes) : undefined) ?? this.#eventsOf(frames);
     if (isForAll) made.set(maxChunkBytes, events);
-    return events.map((event) => (event.kind === 'chunk' ? { ...event, release: keep() } : event));
+    return events.map((event) => (event.kind === 'chunk' ? { ...event, release: stretch.keep() } : event));
   }
 
   get #maxChunkBytes(): number {

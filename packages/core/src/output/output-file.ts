@@ -18,7 +18,7 @@ export const OUTPUT_INDEX = 'index';
 /**
  * The output file in a job's directory and its header; undefined when there is none. A compressed file is in place before the other is removed, so that whoever looks in this order finds one.
  */
-export async function openOutput(directory: string): Promise<{ readonly file: OutputFile; readonly header: Buffer } | undefined> {
+async function openOutput(directory: string): Promise<{ readonly file: OutputFile; readonly header: Buffer } | undefined> {
   const file = (await openPlain(join(directory, OUTPUT))) ?? (await openCompressed(join(directory, COMPRESSED_OUTPUT)));
   if (file === undefined) return undefined;
   try {

@@ -123,7 +123,11 @@ function once(block: Block): () => void {
 
 function stretchOf(block: Block, place: FramePlace, fileLength: number, leave: () => void): Stretch {
   const { frames, end, isBroken } = block.contents;
-  const stretch = { keep: () => block.use(), made: new Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>(), [Symbol.dispose]: leave };
+  const stretch = {
+    keep: () => block.use(),
+    made: new Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>(),
+    [Symbol.dispose]: leave,
+  };
   if (frames.length === 0) return { frames, end, isBroken, ...stretch };
   const first = block.indexOf(place);
   if (end.position <= fileLength && first === 0) return { frames, end, isBroken, ...stretch, made: block.made };
@@ -131,5 +135,10 @@ function stretchOf(block: Block, place: FramePlace, fileLength: number, leave: (
   const last = frames.findLastIndex(({ position, head }) => position + FRAME_HEADER_BYTES + head.length <= fileLength);
   const next = frames[last + 1];
   if (next === undefined) throw new Error('a block ends before its last frame');
-  return { frames: frames.slice(first, last + 1), end: { position: next.position, offset: next.head.offset }, isBroken: last < first, ...stretch };
+  return {
+    frames: frames.slice(first, last + 1),
+    end: { position: next.position, offset: next.head.offset },
+    isBroken: last < first,
+    ...stretch,
+  };
 }

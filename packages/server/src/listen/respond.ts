@@ -56,7 +56,11 @@ export async function write(response: Response, hold: Hold, pieces: readonly Uin
   response.cork();
   for (const [index, piece] of pieces.entries()) {
     if (index < last || onSent === undefined) writable.write(piece);
-    else writable.write(piece, (error) => void (error ?? onSent()));
+    else {
+      writable.write(piece, (error) => {
+        if (!error) onSent();
+      });
+    }
   }
   response.uncork();
   if (!response.writableNeedDrain) return;
