@@ -1,7 +1,20 @@
 import { parseArgs } from 'node:util';
 import type { Effort } from './measurement.ts';
 
-const sections = ['jobs', 'limits', 'sandbox', 'loop', 'first-byte', 'output', 'seek', 'disk', 'memory'] as const;
+const sections = [
+  'jobs',
+  'limits',
+  'sandbox',
+  'loop',
+  'first-byte',
+  'output',
+  'logs',
+  'latency',
+  'python',
+  'seek',
+  'disk',
+  'memory',
+] as const;
 export type Section = (typeof sections)[number];
 
 export interface BenchArguments {
@@ -31,6 +44,7 @@ const thorough: Omit<Effort, 'seekBytes'> = {
   rateMs: 1500,
   firstByteJobs: 100,
   outputBytes: 128 * MiB,
+  latencyLines: 400,
   memoryJobs: 1000,
   memoryFollowers: 100,
   runningJobs: 20,
@@ -41,6 +55,7 @@ const quick: Omit<Effort, 'seekBytes'> = {
   rateMs: 400,
   firstByteJobs: 50,
   outputBytes: 64 * MiB,
+  latencyLines: 200,
   memoryJobs: 300,
   memoryFollowers: 100,
   runningJobs: 10,

@@ -4,7 +4,15 @@ import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:h
 import type { Windows } from './bare-http2.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** One node:http2 session to the bare server. */
+/** A call of gRPC or Connect: as little of it as a server takes. */
+export interface BareCall {
+  readonly path: string;
+  readonly contentType: 'application/grpc+proto' | 'application/connect+proto';
+  /** The request, enveloped. */
+  readonly body: Uint8Array;
+}
+
+/** One node:http2 session to the bare server, or to Worker's: what receives is the same, so that a ratio is of the servers alone. */
 export class BareClient implements AsyncDisposable {
   readonly #session: ClientHttp2Session;
 
@@ -36,15 +44,34 @@ export class BareClient implements AsyncDisposable {
     return performance.now() - begin;
   }
 
-  /** Bytes a second of one stream, from the request to its end. */
-  async bytesPerSecond(bytes: number): Promise<number> {
+  /** Bytes a second of one stream, from the request to its end: of zeros, or of lines as messages of GetLogs. */
+  async bytesPerSecond(what: 'bytes' | 'lines', bytes: number): Promise<number> {
     const begin = performance.now();
-    const stream = this.#session.request({ ':path': `/bytes/${bytes}` });
+    const received = await this.#receive(this.#session.request({ ':path': `/${what}/${bytes}` }));
+    if (received !== bytes) throw new Error(`the bare stream delivered ${received} of ${bytes} bytes`);
+    return (bytes / (performance.now() - begin)) * 1000;
+  }
+
+  /** Bytes of the answer to a call a second, envelopes included. Errors: when fewer come than must. */
+  async answerBytesPerSecond(call: BareCall, atLeast: number): Promise<number> {
+    const begin = performance.now();
+    const received = await this.#receive(this.call(call));
+    if (received < atLeast) throw new Error(`a call of ${call.path} delivered ${received} of ${atLeast} bytes`);
+    return (received / (performance.now() - begin)) * 1000;
+  }
+
+  /** The stream of a call, which the caller reads. */
+  call({ path, contentType, body }: BareCall): ClientHttp2Stream {
+    const stream = this.#session.request({ ':method': 'POST', ':path': path, 'content-type': contentType, te: 'trailers' });
+    stream.end(body);
+    return stream;
+  }
+
+  async #receive(stream: ClientHttp2Stream): Promise<number> {
     let received = 0;
     stream.on('data', (data: Buffer) => (received += data.length));
     await once(stream, 'end');
-    if (received !== bytes) throw new Error(`the bare stream delivered ${received} of ${bytes} bytes`);
-    return (bytes / (performance.now() - begin)) * 1000;
+    return received;
   }
 
   /** A stream that stays open after its first bytes. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { answerCalls } from './child-calls.ts';
+import { CHUNK_BYTES, LINE_MESSAGE, prefixOf } from './stream-messages.ts';
 import { ownMemory } from './own-memory.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -14,7 +15,11 @@ export interface Windows {
 }
 
 /** As large as the chunks in which a follower of Worker gets output by default. */
-const piece = Buffer.alloc(64 * 1024);
+const piece = Buffer.alloc(CHUNK_BYTES);
+/** The same size of whole messages of GetLogs, for what is sent is no less than that in one write. */
+const lines = Buffer.concat(Array.from({ length: Math.ceil(piece.length / LINE_MESSAGE.length) }, () => LINE_MESSAGE));
+/** A message of gRPC as large as a chunk. */
+const message = Buffer.concat([prefixOf(piece), piece]);
 
 const files = JSON.parse(process.argv[2] ?? '') as TlsFiles;
 const server = createSecureServer({
@@ -36,25 +41,41 @@ server.on('stream', (stream: ServerHttp2Stream, headers) => {
   // A peer that goes away in the middle is not the server's trouble.
   stream.on('error', () => undefined);
   const path = headers[':path'] ?? '';
-  if (path.startsWith('/bytes/')) sendBytes(stream, Number(path.slice('/bytes/'.length)));
+  const [, what, bytes] = path.split('/');
+  if (what === 'bytes') sendBytes(stream, piece, Number(bytes));
+  else if (what === 'lines') sendBytes(stream, lines, Number(bytes));
+  else if (what === 'bare.Grpc') sendMessages(stream, Number(bytes));
   else if (path === '/quiet') stayOpen(stream);
   else void answerEmpty(stream);
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 
-function sendBytes(stream: ServerHttp2Stream, bytes: number): void {
+/** To a client of gRPC, such as Python's. */
+function sendMessages(stream: ServerHttp2Stream, bytes: number): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.resume();
+  write(stream, message, Math.ceil(bytes / piece.length) * message.length);
+}
+
+function sendBytes(stream: ServerHttp2Stream, data: Buffer, bytes: number): void {
+  stream.respond({ ':status': 200 });
+  write(stream, data, bytes);
+}
+
+/** Over and over, so many bytes. */
+function write(stream: ServerHttp2Stream, data: Buffer, bytes: number): void {
   let left = bytes;
   const send = () => {
     while (left > 0) {
-      const size = Math.min(left, piece.length);
+      const size = Math.min(left, data.length);
       left -= size;
-      if (!stream.write(piece.subarray(0, size))) return;
+      if (!stream.write(data.subarray(0, size))) return;
     }
     stream.off('drain', send);
     stream.end();
   };
-  stream.respond({ ':status': 200 });
   stream.on('drain', send);
   send();
 }
@@ -81,6 +102,11 @@ const calls = {
   /** Of the client whose request was answered last. */
   windows: (): Windows | null => windows ?? null,
   memory: ownMemory,
+  /** Milliseconds that this process has had a CPU. */
+  cpuMs: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
 };
 export type BareHttp2Calls = typeof calls;
 

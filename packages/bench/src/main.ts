@@ -8,9 +8,12 @@ import { measureDisk } from './measure-disk.ts';
 import { measureLimitedJobs, measureSandboxedJobs } from './measure-enclosed-jobs.ts';
 import { measureFirstByte } from './measure-first-byte.ts';
 import { measureJobs } from './measure-jobs.ts';
+import { measureLatency } from './measure-latency.ts';
+import { measureLogs } from './measure-logs.ts';
 import { measureLoop } from './measure-loop.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureOutput } from './measure-output.ts';
+import { measurePython } from './measure-python.ts';
 import { measureSeek } from './measure-seek.ts';
 import type { Measurement } from './measurement.ts';
 import { tableOf } from './print-table.ts';
@@ -24,6 +27,9 @@ const measure: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[]>
   loop: measureLoop,
   'first-byte': measureFirstByte,
   output: measureOutput,
+  logs: measureLogs,
+  latency: measureLatency,
+  python: measurePython,
   seek: measureSeek,
   disk: measureDisk,
   memory: measureMemory,

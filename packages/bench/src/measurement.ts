@@ -20,6 +20,8 @@ export interface Effort {
   readonly firstByteJobs: number;
   /** Bytes in one sample of a rate of bytes. */
   readonly outputBytes: number;
+  /** Lines in one sample of latency. */
+  readonly latencyLines: number;
   /** Bytes of the output in which places are looked for. */
   readonly seekBytes: number;
   /** Ended jobs in one sample of memory. */

@@ -6,10 +6,11 @@ export type Enclosure = 'host' | 'sandbox on the host’s network' | 'sandbox wi
 
 /** A runner whose jobs run like this. On the host they run as our own user, as what they are measured against does. */
 export function openRunner(stateDir: string, enclosure: Enclosure = 'host'): Promise<JobRunner> {
-  return openJobRunner({ stateDir, ...options(enclosure) });
+  return openJobRunner({ stateDir, ...enclosedIn(enclosure) });
 }
 
-function options(enclosure: Enclosure): Partial<JobRunnerOptions> {
+/** On the host, or in a sandbox. */
+export function enclosedIn(enclosure: Enclosure): Partial<JobRunnerOptions> {
   if (enclosure === 'host') return { isolation: { modes: ['host'] }, ...(process.getuid?.() === 0 ? { runAs: userInfo().username } : {}) };
   return { isolation: { modes: ['sandbox'], networks: [enclosure === 'sandbox with its own network' ? 'none' : 'host'] } };
 }

@@ -9,10 +9,18 @@ import { connectClient } from './start-worker.ts';
 export class Bare implements AsyncDisposable {
   readonly process: ChildCalls<BareHttp2Calls>;
   readonly client: BareClient;
-  readonly connect: () => Promise<BareClient>;
+  readonly url: string;
+  /** To this server, or to another with the same windows. */
+  readonly connect: (url?: string) => Promise<BareClient>;
 
-  private constructor(process: ChildCalls<BareHttp2Calls>, client: BareClient, connect: () => Promise<BareClient>) {
+  private constructor(
+    process: ChildCalls<BareHttp2Calls>,
+    url: string,
+    client: BareClient,
+    connect: (url?: string) => Promise<BareClient>,
+  ) {
     this.process = process;
+    this.url = url;
     this.client = client;
     this.connect = connect;
   }
@@ -21,8 +29,8 @@ export class Bare implements AsyncDisposable {
     const process = ChildCalls.start<BareHttp2Calls>(join(import.meta.dirname, 'bare-http2.ts'), [JSON.stringify(bench.files)]);
     const url = await process.call('url');
     const windows = await windowsOfOurClient(url, bench, process);
-    const connect = () => BareClient.connect(url, bench.files, windows);
-    return new Bare(process, await connect(), connect);
+    const connect = (to = url) => BareClient.connect(to, bench.files, windows);
+    return new Bare(process, url, await connect(), connect);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

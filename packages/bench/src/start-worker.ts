@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkerClient } from '@worker/client';
+import type { JobOptions } from '@worker/server';
 import type { Bench } from './bench.ts';
 import { ChildCalls } from './child-calls.ts';
 import type { WorkerServerCalls } from './worker-server.ts';
@@ -10,19 +11,20 @@ export class BenchWorker implements AsyncDisposable {
   readonly process: ChildCalls<WorkerServerCalls>;
   readonly client: WorkerClient;
   readonly #bench: Bench;
-  readonly #url: string;
+  readonly url: string;
   readonly #clients: WorkerClient[];
 
   private constructor(bench: Bench, process: ChildCalls<WorkerServerCalls>, url: string, client: WorkerClient) {
     this.#bench = bench;
     this.process = process;
-    this.#url = url;
+    this.url = url;
     this.client = client;
     this.#clients = [client];
   }
 
-  static async start(bench: Bench, name: string): Promise<BenchWorker> {
-    const setup = { stateDir: join(bench.directory, name), files: bench.files };
+  /** @param jobs What differs from the defaults. */
+  static async start(bench: Bench, name: string, jobs: JobOptions = {}): Promise<BenchWorker> {
+    const setup = { stateDir: join(bench.directory, name), files: bench.files, jobs };
     const process = ChildCalls.start<WorkerServerCalls>(join(import.meta.dirname, 'worker-server.ts'), [JSON.stringify(setup)]);
     const url = await process.call('url');
     return new BenchWorker(bench, process, url, await connectClient(url, bench));
@@ -30,7 +32,7 @@ export class BenchWorker implements AsyncDisposable {
 
   /** One more client, with a connection of its own. */
   async connect(): Promise<WorkerClient> {
-    const client = await connectClient(this.#url, this.#bench);
+    const client = await connectClient(this.url, this.#bench);
     this.#clients.push(client);
     return client;
   }

@@ -47,7 +47,7 @@ export { TEN_YEARS_MS } from './limit/ten-years.ts';
 export { errnoName } from './job/errno-name.ts';
 export { signalName, signalNumber } from './job/signals.ts';
 export { splitCommand } from './submit/split-command.ts';
-export { lines } from './output/lines.ts';
+export { LineCutter, lines } from './output/lines.ts';
 export type { LineEvent, OutputLine } from './output/lines.ts';
 export { inspectOutput } from './inspect/inspect-output.ts';
 export type { InspectOptions } from './inspect/inspect-output.ts';

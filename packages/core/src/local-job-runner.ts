@@ -25,6 +25,7 @@ import type { Launcher } from './launch/launcher.ts';
 import { RulesOfMoment } from './launch/rules-of-moment.ts';
 import { AbortableIterator } from './output/abortable-iterator.ts';
 import { followOutput } from './output/follow-output.ts';
+import { OpenOutputs } from './output/open-outputs.ts';
 import { LostEnds } from './output/lost-ends.ts';
 import type { OutputCompressor } from './output/output-compressor.ts';
 import type { OutputSource } from './output/output-source.ts';
@@ -68,6 +69,7 @@ export class LocalJobRunner implements JobRunner {
   readonly #live = new Map<string, LiveJob>();
   readonly #iterators = new Set<AbortableIterator<OutputEvent>>();
   readonly #lostEnds = new LostEnds();
+  readonly #outputs = new OpenOutputs();
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
 
@@ -171,7 +173,8 @@ export class LocalJobRunner implements JobRunner {
       const resolved = resolveOutput(options);
       const source = await this.#source(id);
       const directory = join(this.#parts.jobsDirectory, id);
-      yield* followOutput(source, { ...resolved, directory, lostEnd: () => this.#lostEnds.of(directory) }, signal);
+      const lostEnd = () => this.#lostEnds.of(directory);
+      yield* followOutput(source, { ...resolved, directory, lostEnd, outputs: this.#outputs }, signal);
     };
     return {
       [Symbol.asyncIterator]: () => {

@@ -56,7 +56,7 @@ test.each(names('output'))('[OUT-8] the output file %s reads as its writer meant
     const events = [];
     for await (const batch of cursor.read({ fileLength, produced: Number.MAX_SAFE_INTEGER }, torn)) events.push(...batch);
     await cursor.close();
-    expect(events).toEqual(expected);
+    expect(events.map((event) => ({ ...event, release: undefined }))).toEqual(expected);
     expect(cursor.position).toBe(wholeLength);
   }
 });

@@ -112,8 +112,8 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
           sendHeaders: (headers) => {
             sendHeaders(response, 200, headers);
           },
-          write: async (pieces) => {
-            await write(response, hold, pieces);
+          write: async (pieces, onSent) => {
+            await write(response, hold, pieces, onSent);
           },
         });
       } catch (error) {

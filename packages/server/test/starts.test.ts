@@ -130,13 +130,13 @@ describe('a start that is wrong', () => {
     expect(refused.message.startsWith(`${field} must be `)).toBe(true);
   });
 
-  it('beyond what exists is OUT_OF_RANGE; a chunk of 0 is 64 KiB and one of 1 GiB is 1 MiB [OUT-4]', async () => {
+  it('beyond what exists is OUT_OF_RANGE; a chunk of 0 is 256 KiB and one of 1 GiB is 1 MiB [OUT-4]', async () => {
     const client = bed.connect();
     expect(await refusalOf(collect(client.jobs.streamOutput({ id, start: { case: 'offset', value: 1n } })))).toMatchObject({ code: 11 });
     const large = await submit(client, 'head', '-c', '3000000', '/dev/zero');
     await client.jobs.waitJob({ id: large });
     for (const [maxChunkBytes, longest] of [
-      [0, 65_536],
+      [0, 262_144],
       [2 ** 30, 1_048_576],
     ] as const) {
       const sizes = (await collect(client.jobs.streamOutput({ id: large, maxChunkBytes }))).map((event) =>

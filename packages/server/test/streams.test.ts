@@ -42,7 +42,7 @@ describe.each(['grpc', 'grpc-web', 'connect'] as const)('StreamOutput over %s', 
       if (event.case !== 'chunk') throw new Error('something else than a chunk');
       expect(event.value.offset).toBe(offset);
       offset += BigInt(event.value.data.length);
-      expect(event.value.data.length).toBeLessThanOrEqual(65_536);
+      expect(event.value.data.length).toBeLessThanOrEqual(262_144);
       expect(event.value.time).toBeDefined();
     }
   });

@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Frame } from '../output/frame-walker.ts';
+import type { Frame } from '../output/decode-frames.ts';
 import type { FramePlace } from '../output/frame.ts';
 import { OUTPUT_INDEX } from '../output/output-file.ts';
 import type { IndexEntry } from '../output/output-index.ts';

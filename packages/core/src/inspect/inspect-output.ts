@@ -5,7 +5,7 @@ import { CoreError } from '../core-error.ts';
 import type { GapReason, OutputSummary } from '../job/job-state.ts';
 import { NO_OUTPUT, stateOfResult } from '../job/state-of-result.ts';
 import { compressedLength } from '../output/compressed-file.ts';
-import type { Frame } from '../output/frame-walker.ts';
+import type { Frame } from '../output/decode-frames.ts';
 import { FrameWalker } from '../output/frame-walker.ts';
 import type { FramePlace } from '../output/frame.ts';
 import { FIRST_FRAME, fileTimeNs, FRAME_HEADER_BYTES, isFileHeader, isFrameHeader } from '../output/frame.ts';

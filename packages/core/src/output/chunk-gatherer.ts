@@ -25,8 +25,7 @@ export class ChunkGatherer {
       this.events.push({ kind: 'chunk', offset: offset + at, stream, timeNs, data: data.subarray(at, at + this.#maxBytes) });
     }
     if (at > 0) this.#first = { offset: offset + at, stream, timeNs };
-    this.#pieces.push(data.subarray(at));
-    this.#bytes += data.length - at;
+    this.#push(at === 0 ? data : data.subarray(at));
   }
 
   gap(gap: OutputGapEvent): void {
@@ -43,6 +42,15 @@ export class ChunkGatherer {
     this.#first = undefined;
     this.#pieces = [];
     this.#bytes = 0;
+  }
+
+  /** What lies in memory right behind the piece before makes one with it. */
+  #push(data: Uint8Array): void {
+    this.#bytes += data.length;
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && last.buffer === data.buffer && last.byteOffset + last.length === data.byteOffset) {
+      this.#pieces[this.#pieces.length - 1] = Buffer.from(data.buffer, last.byteOffset, last.length + data.length);
+    } else this.#pieces.push(data);
   }
 
   #continues(offset: number, stream: 'stdout' | 'stderr', timeNs: bigint, bytes: number): boolean {

@@ -3,10 +3,13 @@ import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { openIfThere, readAt } from './open-if-there.ts';
 import type { OutputFile } from './output-file.ts';
-import { BLOCK_BYTES, SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
+import type { Block } from './seek-table.ts';
+import { SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
 
 /** Node takes no less. */
 const LEAST_CHUNK_BYTES = 64;
+/** Kept of each file, for readers at different places. */
+const UNPACKED_BLOCKS = 4;
 const unzstd = promisify(zstdDecompress);
 
 /** A compressed output file; undefined when there is none. One whose seek table is spoiled has no bytes that anybody could read. */
@@ -24,36 +27,58 @@ export async function openCompressed(path: string): Promise<OutputFile | undefin
 class CompressedFile implements OutputFile {
   readonly #handle: FileHandle;
   readonly #table: SeekTable | undefined;
-  // By where they begin: those that the next read is likely to begin in.
-  readonly #unpacked = new Map<number, Buffer>();
+  // Readers go on where they left, in steps that are no whole blocks. Several at once, the latest last.
+  readonly #unpackedLately = new Map<number, Promise<Buffer>>();
 
   constructor(handle: FileHandle, table: SeekTable | undefined) {
     this.#handle = handle;
     this.#table = table;
   }
 
-  async read(position: number, length: number): Promise<Buffer> {
+  async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
     const pieces: Buffer[] = [];
     for (let at = position; at < position + length;) {
       const block = this.#table?.blockAt(at);
       if (block === undefined) break;
-      const bytes = this.#unpacked.get(block.at) ?? (await unpack(await readAt(this.#handle, block.packedAt, block.packed), block.length));
-      this.#unpacked.set(block.at, bytes);
+      const bytes = await this.#unpacked(block);
       const piece = bytes.subarray(at - block.at, position + length - block.at);
       pieces.push(piece);
       at += piece.length;
     }
-    // A look at one frame is followed by another, or by reading on from there; who reads on begins where it left.
-    const next = length < BLOCK_BYTES ? position : position + length;
-    for (const at of this.#unpacked.keys()) if (at + BLOCK_BYTES <= next || at > position + length) this.#unpacked.delete(at);
+    if (into !== undefined) return joined(pieces, into);
     const [only] = pieces;
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
   }
 
   close(): Promise<void> {
-    this.#unpacked.clear();
+    this.#unpackedLately.clear();
     return this.#handle.close();
   }
+
+  #unpacked(block: Block): Promise<Buffer> {
+    const known = this.#unpackedLately.get(block.at);
+    this.#unpackedLately.delete(block.at);
+    const bytes = known ?? this.#unpack(block);
+    this.#unpackedLately.set(block.at, bytes);
+    const [oldest] = this.#unpackedLately.keys();
+    if (this.#unpackedLately.size > UNPACKED_BLOCKS && oldest !== undefined) this.#unpackedLately.delete(oldest);
+    return bytes;
+  }
+
+  async #unpack(block: Block): Promise<Buffer> {
+    try {
+      return await unpack(await readAt(this.#handle, block.packedAt, block.packed), block.length);
+    } catch (error) {
+      this.#unpackedLately.delete(block.at);
+      throw error;
+    }
+  }
+}
+
+function joined(pieces: readonly Buffer[], into: Buffer): Buffer {
+  let length = 0;
+  for (const piece of pieces) length += piece.copy(into, length);
+  return into.subarray(0, length);
 }
 
 /** What cannot be unpacked reads as zeros, which are no frame: it is told as corrupt by whoever looks for frames. */

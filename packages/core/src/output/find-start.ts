@@ -1,7 +1,7 @@
 import type { OutputStart } from '../job-runner.ts';
 import type { OutputGap } from '../job/job-state.ts';
 import type { Committed } from '../watch/live-job.ts';
-import type { Frame } from './frame-walker.ts';
+import type { Frame } from './decode-frames.ts';
 import { FrameWalker } from './frame-walker.ts';
 import type { IndexEntry } from './output-index.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';

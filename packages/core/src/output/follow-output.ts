@@ -2,9 +2,9 @@ import { CoreError } from '../core-error.ts';
 import type { OutputEndEvent, OutputEvent, OutputStart } from '../job-runner.ts';
 import type { Committed } from '../watch/live-job.ts';
 import { findStart } from './find-start.ts';
+import type { OpenedOutput, OpenOutputs } from './open-outputs.ts';
 import { OutputCursor } from './output-cursor.ts';
 import type { OpenOutput } from './output-file.ts';
-import { openOutput } from './output-file.ts';
 import type { OutputSource, OutputView } from './output-source.ts';
 
 export interface FollowOptions {
@@ -14,6 +14,7 @@ export interface FollowOptions {
   readonly follow: boolean;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  readonly outputs: OpenOutputs;
   /** How far the output of a lost job goes. */
   readonly lostEnd: () => Promise<Committed>;
 }
@@ -24,14 +25,14 @@ export async function* followOutput(
   options: FollowOptions,
   signal: AbortSignal,
 ): AsyncGenerator<OutputEvent, void, undefined> {
-  let output: OpenOutput | undefined;
+  let opened: OpenedOutput | undefined;
   let cursor: OutputCursor | undefined;
   source.readerCame();
   try {
     const first = await firstView(source, options, signal);
-    if (!isOffset(options.start)) output = await openOutput(options.directory);
-    const from = await beginning(first, output, options, signal);
-    cursor = new OutputCursor({ ...options, from, ...(output === undefined ? {} : { output }) });
+    if (!isOffset(options.start)) opened = await options.outputs.open(options.directory);
+    const from = await beginning(first, opened?.output, options, signal);
+    cursor = new OutputCursor({ ...options, from, ...(opened === undefined ? {} : { opened }) });
     if (!isOffset(options.start)) yield { kind: 'begin', offset: from };
     for (let view: OutputView = first; ; view = source.view()) {
       const isTorn = view.produced === undefined;
@@ -57,7 +58,7 @@ export async function* followOutput(
     }
   } finally {
     source.readerLeft();
-    await (cursor ?? output?.file)?.close();
+    await (cursor ?? opened)?.close();
   }
 }
 

@@ -38,22 +38,29 @@ export function lines(events: AsyncIterable<OutputEvent>): AsyncIterableIterator
 }
 
 async function* cut(source: AsyncIterator<OutputEvent>): AsyncGenerator<LineEvent, undefined, undefined> {
-  const open = { stdout: new OpenLine('stdout'), stderr: new OpenLine('stderr') };
-  for (let next = await source.next(); next.done !== true; next = await source.next()) {
-    const event = next.value;
+  const cutter = new LineCutter();
+  for (let next = await source.next(); next.done !== true; next = await source.next()) yield* cutter.take(next.value);
+  return undefined;
+}
+
+/** As {@link lines}, event by event, for whoever has no time to wait for each line. */
+export class LineCutter {
+  readonly #open = { stdout: new OpenLine('stdout'), stderr: new OpenLine('stderr') };
+
+  /** What an event completes. Its bytes may be part of what a later one completes. */
+  *take(event: OutputEvent): Generator<LineEvent, void, undefined> {
     if (event.kind === 'chunk') {
-      yield* open[event.stream].take(event.data);
-      continue;
+      yield* this.#open[event.stream].take(event.data);
+      return;
     }
-    if (event.kind === 'begin') continue;
+    if (event.kind === 'begin') return;
     // A gap tears the lines that are open: what is there of them is told before it.
-    for (const line of [open.stdout, open.stderr]) {
+    for (const line of [this.#open.stdout, this.#open.stderr]) {
       const rest = line.rest(event.kind === 'gap');
       if (rest !== undefined) yield rest;
     }
     yield event;
   }
-  return undefined;
 }
 
 class OpenLine {

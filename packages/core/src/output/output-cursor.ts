@@ -2,11 +2,14 @@ import type { OutputChunkEvent, OutputGapEvent } from '../job-runner.ts';
 import type { GapReason } from '../job/job-state.ts';
 import type { Committed } from '../watch/live-job.ts';
 import { ChunkGatherer } from './chunk-gatherer.ts';
-import type { Frame } from './frame-walker.ts';
+import type { Frame } from './decode-frames.ts';
+import type { FrameHead, FramePlace } from './frame.ts';
 import { FrameWalker } from './frame-walker.ts';
 import { INDEX_FROM_BYTES, OutputIndex } from './output-index.ts';
 import type { OpenOutput } from './output-file.ts';
-import { openOutput } from './output-file.ts';
+import type { OpenedOutput } from './open-outputs.ts';
+import { OpenOutputs } from './open-outputs.ts';
+import type { Stretch } from './shared-output.ts';
 
 export interface CursorOptions {
   /** The job's. */
@@ -16,16 +19,21 @@ export interface CursorOptions {
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
   /** The file, where it is open already; closed with the cursor. */
-  readonly output?: OpenOutput;
+  readonly opened?: OpenedOutput;
+  /** Of all readers; default: this one shares with nobody. */
+  readonly outputs?: OpenOutputs;
 }
 
-interface Opened extends OpenOutput {
+type Events = (OutputChunkEvent | OutputGapEvent)[];
+
+interface Opened extends OpenedOutput {
   readonly walker: FrameWalker;
 }
 
 /** One reader's position in an output file. */
 export class OutputCursor {
   readonly #options: CursorOptions;
+  readonly #outputs: OpenOutputs;
   #opened: Opened | undefined;
   #position = 0;
   #offset = 0;
@@ -33,6 +41,7 @@ export class OutputCursor {
 
   constructor(options: CursorOptions) {
     this.#options = options;
+    this.#outputs = options.outputs ?? new OpenOutputs();
   }
 
   /** In the file. */
@@ -53,7 +62,7 @@ export class OutputCursor {
   /**
    * Reads on to the committed length, a block an array. What fails its checksum becomes a gap; with `torn`, where nobody knows how much was written, it is the end instead.
    */
-  async *read(committed: Committed, torn: boolean): AsyncGenerator<(OutputChunkEvent | OutputGapEvent)[], void, undefined> {
+  async *read(committed: Committed, torn: boolean): AsyncGenerator<Events, void, undefined> {
     if (this.#position >= committed.fileLength) return;
     const opened = await this.#open(committed, torn);
     if (opened === undefined) {
@@ -61,25 +70,12 @@ export class OutputCursor {
       return;
     }
     const { walker } = opened;
-    const { from } = this.#options;
     for (;;) {
-      // What lies before the first byte wanted is passed over unread; in a torn file only the payload tells whether it counts.
-      const wants = torn
-        ? () => true
-        : ({ offset, length }: { readonly offset: number; readonly length: number }) => offset + length > from;
-      const blocks = walker.blocks({ fileLength: committed.fileLength, wants, strict: torn });
-      for (;;) {
-        const { done, value } = await blocks.next();
-        this.#position = walker.place.position;
-        this.#offset = walker.place.offset;
-        if (done !== true) {
-          const events = this.#eventsOf(value);
-          if (events.length > 0) yield events;
-          continue;
-        }
-        if (value === 'end' || torn) return;
-        break;
-      }
+      // What lies before the first byte wanted is passed over unread, and what of a torn file counts is for each reader to find out.
+      const isAlone = torn || walker.place.offset < this.#options.from;
+      const outcome = yield* isAlone ? this.#walk(walker, committed, torn) : this.#share(opened, committed);
+      if (outcome === 'arrived') continue;
+      if (outcome === 'end' || torn) return;
       const next = await this.#nextReadable(opened, committed);
       const events = this.#missing(next?.position ?? committed.fileLength, next?.offset ?? committed.produced);
       walker.place = { position: this.#position, offset: this.#offset };
@@ -87,17 +83,53 @@ export class OutputCursor {
     }
   }
 
+  /** Together with the others who read this file. */
+  async *#share({ output, walker }: Opened, { fileLength }: Committed): AsyncGenerator<Events, 'end' | 'broken', undefined> {
+    this.#passed(walker, walker.place);
+    while (walker.place.position < fileLength) {
+      using stretch = await output.from(walker.place, fileLength);
+      this.#passed(walker, stretch.end);
+      const events = this.#eventsOfStretch(stretch);
+      if (events.length > 0) yield events;
+      if (stretch.isBroken) return 'broken';
+    }
+    return 'end';
+  }
+
+  /** Answers `arrived` behind the block with the first byte wanted. */
+  async *#walk(walker: FrameWalker, committed: Committed, torn: boolean): AsyncGenerator<Events, 'end' | 'broken' | 'arrived', undefined> {
+    const { from } = this.#options;
+    // In a torn file only the payload tells whether a frame counts.
+    const wants = torn ? () => true : ({ offset, length }: FrameHead) => offset + length > from;
+    const blocks = walker.blocks({ fileLength: committed.fileLength, wants, strict: torn });
+    for (;;) {
+      const { done, value } = await blocks.next();
+      this.#passed(walker, walker.place);
+      if (done === true) return value;
+      const events = this.#eventsOf(value);
+      if (events.length > 0) yield events;
+      if (!torn && walker.place.offset >= from) return 'arrived';
+    }
+  }
+
+  #passed(walker: FrameWalker, place: FramePlace): void {
+    walker.place = place;
+    this.#position = place.position;
+    this.#offset = place.offset;
+  }
+
   async close(): Promise<void> {
-    const output = this.#opened ?? this.#options.output;
+    const opened = this.#opened ?? this.#options.opened;
     this.#opened = undefined;
-    await output?.file.close();
+    await opened?.close();
   }
 
   async #open(committed: Committed, torn: boolean): Promise<Opened | undefined> {
     if (this.#opened !== undefined) return this.#opened;
-    const output = this.#options.output ?? (await openOutput(this.#options.directory));
-    if (output === undefined) return undefined;
-    const opened = { ...output, walker: new FrameWalker(output.file) };
+    const open = this.#options.opened ?? (await this.#outputs.open(this.#options.directory));
+    if (open === undefined) return undefined;
+    const { output } = open;
+    const opened = { ...open, walker: new FrameWalker(output.file) };
     this.#opened = opened;
     if (this.#position > 0) {
       // What a file that was not there before holds up to here was told as missing.
@@ -111,9 +143,9 @@ export class OutputCursor {
   }
 
   /** Where the file can be read again. */
-  #nextReadable(opened: Opened, committed: Committed) {
+  #nextReadable({ output }: Opened, committed: Committed) {
     const behind = { position: this.#position, offset: this.#offset };
-    return this.#lookUp(opened, committed, (index) => index.next(committed.fileLength, behind));
+    return this.#lookUp(output, committed, (index) => index.next(committed.fileLength, behind));
   }
 
   async #lookUp<T>(output: OpenOutput, { fileLength }: Committed, look: (index: OutputIndex) => Promise<T>): Promise<T | undefined> {
@@ -127,11 +159,27 @@ export class OutputCursor {
     }
   }
 
-  #eventsOf(frames: readonly Frame[]): (OutputChunkEvent | OutputGapEvent)[] {
-    const gatherer = new ChunkGatherer(this.#options.maxChunkBytes);
+  /** Of frames that only this reader has. */
+  #eventsOf(frames: readonly Frame[]): Events {
+    const gatherer = new ChunkGatherer(this.#maxChunkBytes);
     for (const frame of frames) this.#take(frame, gatherer);
     gatherer.flush();
     return gatherer.events;
+  }
+
+  #eventsOfStretch(stretch: Stretch): Events {
+    const { frames, made } = stretch;
+    const { from, stream } = this.#options;
+    // Of what is spoiled each reader takes note by itself.
+    const isForAll = stream === undefined && (frames[0]?.head.offset ?? 0) >= from && frames.every(({ payload }) => payload !== undefined);
+    const maxChunkBytes = this.#maxChunkBytes;
+    const events = (isForAll ? made.get(maxChunkBytes) : undefined) ?? this.#eventsOf(frames);
+    if (isForAll) made.set(maxChunkBytes, events);
+    return events.map((event) => (event.kind === 'chunk' ? { ...event, release: stretch.keep() } : event));
+  }
+
+  get #maxChunkBytes(): number {
+    return Math.min(this.#options.maxChunkBytes, this.#outputs.mostChunkBytes);
   }
 
   #take({ head, payload, timeNs, stdoutBytes, stderrBytes }: Frame, gatherer: ChunkGatherer): void {

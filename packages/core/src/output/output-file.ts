@@ -5,8 +5,8 @@ import { openIfThere, readAt } from './open-if-there.ts';
 
 /** The bytes of an output file, wherever they are kept. */
 export interface OutputFile {
-  /** So many bytes from a position on, fewer at the end. A buffer that is never written to again. */
-  read(position: number, length: number): Promise<Buffer>;
+  /** So many bytes from a position on, fewer at the end: in a buffer that is never written to again, or at the beginning of the one that is given, which has room for them. */
+  read(position: number, length: number, into?: Buffer): Promise<Buffer>;
   close(): Promise<void>;
 }
 
@@ -42,5 +42,5 @@ export async function openOutput(directory: string): Promise<OpenOutput | undefi
 export async function openPlain(path: string): Promise<OutputFile | undefined> {
   const handle = await openIfThere(path);
   if (handle === undefined) return undefined;
-  return { read: (position, length) => readAt(handle, position, length), close: () => handle.close() };
+  return { read: (position, length, into) => readAt(handle, position, length, into), close: () => handle.close() };
 }

@@ -2,7 +2,7 @@ import type { OutputOptions, OutputStart } from '../job-runner.ts';
 import { checkInteger, invalidArgument } from '../submit/check-argument.ts';
 import type { FollowOptions } from './follow-output.ts';
 
-const DEFAULT_CHUNK_BYTES = 65_536;
+const DEFAULT_CHUNK_BYTES = 262_144;
 const MAX_CHUNK_BYTES = 1_048_576;
 const FIRST_BYTE: OutputStart = { offset: 0 };
 
@@ -12,7 +12,7 @@ export function resolveOutput({
   follow = true,
   stream,
   maxChunkBytes = DEFAULT_CHUNK_BYTES,
-}: OutputOptions): Omit<FollowOptions, 'directory' | 'lostEnd'> {
+}: OutputOptions): Omit<FollowOptions, 'directory' | 'lostEnd' | 'outputs'> {
   if (!['stdout', 'stderr', undefined].includes(stream)) throw invalidArgument('stream', "must be 'stdout' or 'stderr'");
   return {
     start: resolveStart(start),

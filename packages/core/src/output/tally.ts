@@ -1,4 +1,4 @@
-import type { Frame } from './frame-walker.ts';
+import type { Frame } from './decode-frames.ts';
 import type { IndexEntry } from './output-index.ts';
 
 /** One stream, or both. */

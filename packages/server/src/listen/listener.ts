@@ -120,7 +120,8 @@ function httpOptions(limits: ListenLimits) {
     maxOutstandingPings: 10,
     streamResetBurst: limits.resetBurst,
     streamResetRate: limits.resetsPerSecond,
-    maxSessionMemory: 10,
+    // Megabytes. What waits in streams counts, and each may hold a chunk of 1 MiB that its reader does not take; all together are bounded by `HeldBytes`.
+    maxSessionMemory: 128,
     // Of HTTP/1.1.
     maxHeaderSize: 16 * 1024,
     headersTimeout: Math.min(10_000, limits.requestBodyMs),

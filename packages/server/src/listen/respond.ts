@@ -43,12 +43,25 @@ export async function respond(answer: UniversalServerResponse, response: Respons
   }
 }
 
-/** Writes a part of the body that lies in several pieces, without joining them, and waits until the reader takes more. Returns early when it is gone. */
-export async function write(response: Response, hold: Hold, pieces: readonly Uint8Array[]): Promise<void> {
+/**
+ * Writes a part of the body that lies in several pieces, without joining them, and waits until the reader takes more. Returns early when it is gone.
+ *
+ * @param onSent Called when the pieces are not needed any more; not at all when they could not be sent.
+ */
+export async function write(response: Response, hold: Hold, pieces: readonly Uint8Array[], onSent?: () => void): Promise<void> {
   if (response.writableEnded || isGone(response)) return;
-  response.cork();
   // A response of either kind takes bytes; their types differ in the overloads alone.
-  for (const piece of pieces) (response as ServerResponse).write(piece);
+  const writable = response as ServerResponse;
+  const last = pieces.length - 1;
+  response.cork();
+  for (const [index, piece] of pieces.entries()) {
+    if (index < last || onSent === undefined) writable.write(piece);
+    else {
+      writable.write(piece, (error) => {
+        if (!error) onSent();
+      });
+    }
+  }
   response.uncork();
   if (!response.writableNeedDrain) return;
   hold.set(response.writableLength + besideBytes);

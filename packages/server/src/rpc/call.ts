@@ -18,8 +18,8 @@ export interface Call {
   /** Sends the response headers now, so that the caller of a quiet stream knows that it is open. */
   openResponse(): void;
   /**
-   * Sends one message, enveloped, past the protocol library, which would copy it four times; resolves when the reader takes more, or is gone. Between two
-   * messages that are yielded, never beside one. Absent where messages are JSON.
+   * Sends messages, enveloped, past the protocol library, which would copy each four times; resolves when the reader takes more, or is gone. Between two
+   * messages that are yielded, never beside one. Absent where messages are JSON. `onSent` is called once nothing of them is needed any more; not at all where they could not be sent.
    */
-  send?(envelope: readonly Uint8Array[]): Promise<void>;
+  send?(envelopes: readonly Uint8Array[], onSent?: () => void): Promise<void>;
 }

@@ -12,7 +12,7 @@ export interface Admitted {
   readonly principal: Principal;
   sendHeaders(headers: Headers): void;
   /** A part of the body, in pieces; resolves when the reader takes more, or is gone. */
-  write(pieces: readonly Uint8Array[]): Promise<void>;
+  write(pieces: readonly Uint8Array[], onSent?: () => void): Promise<void>;
 }
 
 export const admittedKey = createContextKey<Admitted | undefined>(undefined, { description: 'the caller, once admitted' });
@@ -64,9 +64,9 @@ function callOf(context: HandlerContext): Call {
   if (!envelopesOfProtobuf.has(context.responseHeader.get('content-type') ?? '')) return call;
   return {
     ...call,
-    send: async (envelope) => {
+    send: (envelopes, onSent) => {
       openResponse();
-      await admitted.write(envelope);
+      return admitted.write(envelopes, onSent);
     },
   };
 }

@@ -9,7 +9,8 @@ import { startOf } from '../translate/output-start.ts';
 import type { Call, Host } from './call.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 
-const defaultChunkBytes = 64 * 1024;
+/** Live output comes in smaller ones, as it is written. Clients of gRPC refuse messages of more than 4 MiB. */
+const defaultChunkBytes = 256 * 1024;
 const largestChunkBytes = 1024 * 1024;
 const hourMs = 3_600_000;
 
@@ -33,14 +34,14 @@ export async function* streamOutput(
       continue;
     }
     nextOffset = offsetAfter(event, nextOffset);
-    if (event.kind === 'chunk' && call.send !== undefined) await call.send(chunkEnvelope(event));
+    if (event.kind === 'chunk' && call.send !== undefined) await call.send(chunkEnvelope(event), event.release);
     else yield outputMessage(event);
   }
 }
 
 function optionsOf(request: StreamOutputRequest, signal: AbortSignal): OutputOptions {
   const { maxChunkBytes, noFollow } = request;
-  if (maxChunkBytes < 0) throw fieldRefusal('max_chunk_bytes', 'must be from 1 to 1,048,576, or 0 for 65,536');
+  if (maxChunkBytes < 0) throw fieldRefusal('max_chunk_bytes', 'must be from 1 to 1,048,576, or 0 for 262,144');
   const stream = streamOf(request.stream);
   return {
     follow: !noFollow,

@@ -55,7 +55,7 @@ export function outputMessage(event: OutputEvent): StreamOutputResponse {
   }
 }
 
-export function chunkMessage({ offset, stream, timeNs }: OutputChunkEvent, data: Uint8Array): OutputChunk {
+function chunkMessage({ offset, stream, timeNs }: OutputChunkEvent, data: Uint8Array): OutputChunk {
   return create(OutputChunkSchema, {
     offset: BigInt(offset),
     stream: stream === 'stdout' ? Stream.STDOUT : Stream.STDERR,

@@ -96,7 +96,7 @@ export type StreamOutputRequest = Message<"worker.v1.StreamOutputRequest"> & {
   stream: Stream;
 
   /**
-   * The most bytes of data in one chunk. Unset or 0: 64 KiB. Values above 1 MiB are taken as 1 MiB; negative ones are refused.
+   * The most bytes of data in one chunk. Unset or 0: 256 KiB. Values above 1 MiB are taken as 1 MiB; negative ones are refused.
    *
    * @generated from field: int32 max_chunk_bytes = 9;
    */
