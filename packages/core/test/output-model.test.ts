@@ -8,6 +8,7 @@ import { compressOutput } from '../src/output/compress-output.ts';
 import type { FollowOptions } from '../src/output/follow-output.ts';
 import { followOutput } from '../src/output/follow-output.ts';
 import { lostEnd } from '../src/output/lost-ends.ts';
+import { OpenOutputs } from '../src/output/open-outputs.ts';
 import type { OutputSource } from '../src/output/output-source.ts';
 import { completed, growingSource, lost } from './support/growing-source.ts';
 import { OutputModel, toldBy } from './support/output-model.ts';
@@ -93,6 +94,9 @@ const story = fc.record({
   compressAfter: fc.option(fc.nat(4), { nil: undefined }),
 });
 type Story = typeof story extends fc.Arbitrary<infer T> ? Omit<T, 'long'> & { readonly long: boolean } : never;
+
+// Of all readers of all stories, as a runner has one.
+const outputs = new OpenOutputs();
 
 test('[OUT-2] [OUT-4] [OUT-11] every start, stream, chunk size, live or not, torn or whole: a reader gets exactly what the model says', async () => {
   await fc.assert(fc.asyncProperty(story, check), { numRuns: 2000 });
@@ -184,6 +188,7 @@ async function read(source: OutputSource, each: Reader, { asked, got, complete, 
     start,
     follow,
     maxChunkBytes,
+    outputs,
     lostEnd: () => lostEnd(directory),
     ...(stream === undefined ? {} : { stream }),
   };
