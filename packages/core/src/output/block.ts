@@ -39,6 +39,11 @@ export class Block {
     };
   }
 
+  /** Its memory may hold something else by now. */
+  get isFree(): boolean {
+    return this.#users === 0;
+  }
+
   /** Of whoever made it, once. */
   leave(): void {
     this.#users -= 1;

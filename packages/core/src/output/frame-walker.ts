@@ -4,8 +4,8 @@ import type { FramePlace } from './frame.ts';
 import { FIRST_FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 import type { OutputFile } from './output-file.ts';
 
-/** Read at a time by who is behind: four whole frames of a job that writes fast, for a cut one is read again. What a reader holds in memory is this, or one frame where that is longer. */
-export const BLOCK_BYTES = 4 * (128 * 1024 + FRAME_HEADER_BYTES);
+/** Read at a time by who is behind: two whole frames of a job that writes fast, for a cut one is read again. What a reader holds in memory is this, or one frame where that is longer. */
+export const BLOCK_BYTES = 2 * (128 * 1024 + FRAME_HEADER_BYTES);
 
 /** Goes from frame to frame. */
 export class FrameWalker {

@@ -40,6 +40,8 @@ export class SharedOutput {
   readonly #pool: BlockPool;
   readonly #recent: RecentBlocks;
   readonly #own = new BlocksOfOne();
+  // Those that somebody still uses serve others too; those of readers that never say when they are through go with them.
+  #used: WeakRef<Block>[] = [];
   readonly #readings = new Map<string, Reading>();
 
   constructor(opened: { readonly file: OutputFile; readonly header: Buffer }, pool: BlockPool, recent: RecentBlocks) {
@@ -67,7 +69,10 @@ export class SharedOutput {
 
   /** A short rest of a block serves only who has all by it: whoever is behind gets more at once. */
   #found(place: FramePlace, fileLength: number): Block | undefined {
-    return this.#own.blocks.findLast((block) => {
+    const used = this.#used.map((each) => each.deref()).filter((block) => block?.isFree === false);
+    if (used.length < this.#used.length) this.#used = this.#used.filter((each) => each.deref()?.isFree === false);
+    return used.findLast((block) => {
+      if (block === undefined) return false;
       const { start, end, isBroken } = block.contents;
       if (place.position < start.position || place.position >= end.position) return false;
       const isEnough = isBroken || end.position >= fileLength || end.position - place.position >= BLOCK_BYTES / 2;
@@ -81,6 +86,7 @@ export class SharedOutput {
       block: this.#readBlock(place, fileLength)
         .then((block) => {
           for (let reader = 0; reader < reading.readers; reader += 1) block.use();
+          this.#used.push(new WeakRef(block));
           this.#recent.add(block, this.#own);
           return block;
         })

@@ -6,7 +6,7 @@ import type { Hold } from './held-bytes.ts';
 export type Response = ServerResponse | Http2ServerResponse;
 
 /** What stays in memory beside what is to be sent: the block of output that a follower has read, and the call itself. */
-const besideBytes = 600 * 1024;
+const besideBytes = 300 * 1024;
 
 /** Of a status message in trailers, encoded. Clients take 8 KiB of trailers or little more. */
 const maxMessageLength = 2_048;
