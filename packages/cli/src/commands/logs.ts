@@ -42,37 +42,43 @@ Ctrl-C leaves; the job runs on. Exits with 0 when everything was printed, whatev
     const printer = new OutputPrinter({ raw: flags.raw, timestamps: flags.timestamps });
     await using client = await this.connect(flags);
     const options: FollowThroughOptions = {
-      ...startOf(flags),
       signal: stdoutEnded,
       reconnectForMs: flags['reconnect-for'],
       ...(flags.stream === undefined ? {} : { stream: flags.stream }),
     };
-    const events = flags.follow ? followThrough(client, args.id, options) : present(client, args.id, options);
+    const begin = startOf(flags);
+    const events = flags.follow ? followThrough(client, args.id, { ...begin, ...options }) : present(client, args.id, begin, options);
     for await (const event of events) await printer.print(event, stdoutEnded);
     await flushed();
   }
 }
 
-function startOf({ tail, since, offset }: { tail?: number | undefined; since?: Date | undefined; offset?: number | undefined }) {
+type Begin = Pick<FollowThroughOptions, 'start' | 'offset'>;
+
+function startOf({ tail, since, offset }: { tail?: number | undefined; since?: Date | undefined; offset?: number | undefined }): Begin {
   if (tail !== undefined) return { start: { lastLines: tail } };
   if (since !== undefined) return { start: { since } };
   return offset === undefined ? {} : { offset };
 }
 
 /** What there is; of a queued job, once it has written something or has ended. */
-async function* present(client: WorkerClient, id: string, options: FollowThroughOptions): AsyncGenerator<OutputEvent, void, undefined> {
-  let next = options.offset ?? 0;
-  for await (const event of followThrough(client, id, { ...options, follow: false })) {
+async function* present(
+  client: WorkerClient,
+  id: string,
+  begin: Begin,
+  options: FollowThroughOptions,
+): AsyncGenerator<OutputEvent, void, undefined> {
+  let next = begin.offset ?? 0;
+  for await (const event of followThrough(client, id, { ...begin, ...options, follow: false })) {
     yield event;
     if (event.kind === 'end' && event.job.state !== 'queued') return;
   }
-  for await (const event of followThrough(client, id, options)) {
+  for await (const event of followThrough(client, id, { ...begin, ...options })) {
     yield event;
     if (event.kind === 'end') return;
     if (event.kind === 'heartbeat') continue;
     next = event.offset + (event.kind === 'gap' ? event.length : event.data.length);
     break;
   }
-  const { start: _, ...rest } = options;
-  yield* followThrough(client, id, { ...rest, offset: next, follow: false });
+  yield* followThrough(client, id, { ...options, offset: next, follow: false });
 }

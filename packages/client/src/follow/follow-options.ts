@@ -12,7 +12,7 @@ export interface FollowOptions {
   readonly follow?: boolean;
   /** Default: both. Offsets keep counting both. */
   readonly stream?: OutputStream;
-  /** The most bytes in one chunk: 1 to 1,048,576; default 65,536. */
+  /** The most bytes in one chunk: 1 to 1,048,576; default 262,144, as the server's. */
   readonly maxChunkBytes?: number;
   /** How often a quiet server is to say that it is there, in milliseconds: 1,000 to 3,600,000; default 15,000. One that misses two and is not heard of for a while longer counts as cut off. */
   readonly heartbeatMs?: number;
@@ -88,7 +88,7 @@ export function resolveFollow(options: FollowOptions): FollowSettings {
     start,
     follow = true,
     stream,
-    maxChunkBytes = 65_536,
+    maxChunkBytes = 262_144,
     heartbeatMs = 15_000,
     reconnect = {},
     onConnection,
