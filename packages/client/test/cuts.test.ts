@@ -6,8 +6,8 @@ import { writeRandomFile } from './bed/random-file.ts';
 import { readAll } from './bed/reading.ts';
 
 const MIB = 1024 * 1024;
-// Half a MiB is read between two cuts. WORKER_TEST_CUTS=500 makes it 500 cuts over 256 MiB.
-const CUTS = Number(process.env['WORKER_TEST_CUTS'] ?? 100);
+// Half a MiB is read between two cuts. WORKER_TEST_CUTS=5000 makes it 5,000 cuts over 2.5 GiB.
+const CUTS = Number(process.env['WORKER_TEST_CUTS'] ?? 500);
 const OUTPUT_BYTES = Math.ceil(CUTS * 0.512 * MIB);
 const DEADLINE_MS = 20_000 + CUTS * 600;
 
