@@ -71,7 +71,7 @@ const settled = async () => {
 
 test('a Node Readable has every byte, and takes no more than it is read [CLIENT-4] [CLIENT-3] [OUT-1]', async () => {
   const ends: OutputEnd[] = [];
-  const { count, counting } = counted(owner.follow(big.id));
+  const { count, counting } = counted(owner.follow(big.id, { maxChunkBytes: 65_536 }));
   const readable = toReadable(counting, { onEnd: (end) => ends.push(end) });
   expect(followersOf(big.id)).toBe(0);
   await once(readable, 'readable');
