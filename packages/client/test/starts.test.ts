@@ -33,7 +33,8 @@ test('who follows from now on hears what comes next, and nothing of before [OUT-
   const gated = await bed.run(owner, 'echo before; trap "echo after; exit" USR1; while :; do sleep 0.05; done');
   for await (const event of owner.follow(gated)) if (event.kind === 'chunk') break;
   const seen: string[] = [];
-  for await (const event of owner.follow(gated, { start: 'now' })) {
+  // The signal is the whole group's: the shell tells on stderr of the sleep that it ended.
+  for await (const event of owner.follow(gated, { start: 'now', stream: 'stdout' })) {
     if (event.kind === 'heartbeat') await owner.signal(gated, 'SIGUSR1');
     if (event.kind === 'chunk') seen.push(Buffer.from(event.data).toString());
   }
