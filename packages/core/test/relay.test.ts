@@ -15,8 +15,8 @@ test('[KILL-1] [JOB-2] a signal or a stop that falls into the first moments of a
     const reader = runner.output(job.id)[Symbol.asyncIterator]();
     await reader.next();
     await reader.return?.();
-    // Spread over the move, which comes 20 ms after the start.
-    for (const end = performance.now() + index; performance.now() < end;) await new Promise(setImmediate);
+    // Spread over the move, which comes 100 ms after the start.
+    for (const end = performance.now() + 70 + index; performance.now() < end;) await new Promise(setImmediate);
     await runner.signal(job.id, 'USR1');
     await eventually(async () => (await collect(runner.output(job.id, { follow: false }))).stdout.toString().includes('got'), {
       what: 'the signal arrives',

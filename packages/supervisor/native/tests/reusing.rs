@@ -2,9 +2,11 @@
 
 mod harness;
 
-use harness::{Job, Lab, alive, enclosed, is_root, parent, wait_for};
+use harness::{Job, Lab, alive, enclosed, enclosed_fixture, is_root, parent, wait_for};
 use worker_supervisor::sys::signal;
-use worker_supervisor::wire::v1::{Launch, LauncherResponse, ShimRequest, Signal, Stop, launcher_request, launcher_response, result, shim_event, shim_request};
+use worker_supervisor::wire::v1::{
+    Launch, LauncherResponse, Network, ShimRequest, Signal, Stop, launcher_request, launcher_response, result, shim_event, shim_request,
+};
 
 const SHORT: &[&str] = &["--relayed-ms", "60000"];
 
@@ -125,18 +127,65 @@ fn a_shim_that_is_killed_in_a_later_job_leaves_nothing_of_that_one() {
     }
 }
 
+/// Root's sandboxes alone are served by one shim.
+fn lab_of_sandboxes() -> Option<Lab> {
+    let lab = Lab::with(SHORT);
+    if is_root() && lab.hello.host.as_ref().and_then(|host| host.sandbox.clone()).is_some_and(|tried| tried.done) {
+        return Some(lab);
+    }
+    eprintln!("skipped: this host or user has no sandboxes of root");
+    None
+}
+
 /// [ISO-1] [ISO-5] [ISO-8]
 #[test]
 fn sandboxes_of_one_shim_know_nothing_of_each_other() {
-    let mut lab = Lab::with(SHORT);
-    if lab.hello.host.as_ref().and_then(|host| host.sandbox.clone()).is_none_or(|tried| !tried.done) || !is_root() {
-        eprintln!("skipped: root's sandboxes alone are served by one shim, and this host or user has none");
-        return;
-    }
+    let Some(mut lab) = lab_of_sandboxes() else { return };
     let script = "ls -A /workspace /tmp /run; echo $$; touch /workspace/mine /tmp/mine; sleep 1000 & exit 0";
     let ((first, _), (second, _)) = served_again(&mut lab, |lab| enclosed(lab.shell(script)), |lab| enclosed(lab.shell(script)));
     assert_eq!(first.exit_code(), Some(0));
     assert_eq!(first.stdout(), second.stdout(), "the second sees what the first saw, down to its process id");
     assert!(!second.stdout().contains("mine"));
     harness::assert_nothing_left(&lab, &second);
+}
+
+/// [ISO-2]
+#[test]
+fn a_network_passes_to_the_next_job_only_as_it_was_made() {
+    const TOLD: &str = "cd /proc/net && cat dev snmp netstat snmp6; head -1 sockstat; readlink /proc/self/ns/net";
+    let Some(mut lab) = lab_of_sandboxes() else { return };
+    let told = |lab: &mut Lab| enclosed(lab.shell(TOLD));
+    let network = |job: &Job| job.stdout().lines().last().map(ToOwned::to_owned).expect("the name of a namespace");
+
+    let ((first, _), (second, _)) = served_again(&mut lab, told, told);
+    assert_eq!(first.stdout(), second.stdout(), "an untouched one is as new");
+
+    // It speaks with itself.
+    let ((talked, _), (after, _)) = served_again(&mut lab, |lab| enclosed_fixture(lab, "ordinary", &[]), told);
+    assert!(talked.stdout().starts_with("loopback\n"));
+    let shown = |job: &Job| job.stdout().replace(&network(job), "");
+    assert_eq!(shown(&first), shown(&after), "nothing of it is seen");
+}
+
+/// [ISO-2]
+#[test]
+fn a_job_on_the_hosts_network_is_on_it_after_one_that_had_its_own() {
+    let Some(mut lab) = lab_of_sandboxes() else { return };
+    if lab.hello.host.as_ref().is_some_and(|host| host.landlock_abi < 6) {
+        eprintln!("skipped: this host shows its network to no sandbox");
+        return;
+    }
+    let named = |lab: &mut Lab| enclosed(lab.shell("readlink /proc/self/ns/net"));
+    let on_hosts = |lab: &mut Lab| {
+        let mut launch = named(lab);
+        launch.sandbox.as_mut().expect("a sandbox").set_network(Network::Host);
+        launch
+    };
+    let hosts = std::fs::read_link("/proc/self/ns/net").expect("our network").to_string_lossy().into_owned();
+    let ((own, _), (shared, _)) = served_again(&mut lab, named, on_hosts);
+    assert_ne!(own.stdout().trim(), hosts);
+    assert_eq!(shared.stdout().trim(), hosts);
+    let ((shared, _), (own, _)) = served_again(&mut lab, on_hosts, named);
+    assert_eq!(shared.stdout().trim(), hosts);
+    assert_ne!(own.stdout().trim(), hosts);
 }

@@ -103,7 +103,7 @@ impl Means {
         let alone = has_own_user || (sandboxed && self.nproc_by_namespace);
         // The init of a sandbox runs as the same user.
         let counted_alone = alone.then_some(u64::from(sandboxed));
-        Plan::make(launch.limits.as_ref().unwrap_or(&none), &self.cgroups, counted_alone)
+        Plan::make(launch.limits.as_ref().unwrap_or(&none), &self.cgroups, counted_alone, sandboxed)
             .map_err(|refused| Box::new(cannot("limits", refused.errno, format!("{} cannot be enforced on this host", refused.field))))
     }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
 
 use super::group::kill_dead;
 use super::hierarchy::Cgroups;
@@ -9,28 +10,36 @@ use super::remove::{patiently, remove};
 use crate::sys::dir;
 use crate::sys::process::Pid;
 
-// A job makes no more than this many: whatever the number of jobs, each start looks at what one may have left, and all are looked at in turn.
-const AT_A_START: usize = 4;
+// However many jobs are started, looking costs no more than this: all are looked at in turn.
+const EVERY: Duration = Duration::from_millis(100);
+const AT_A_TIME: usize = 32;
 
 /// Those that are still to be looked at, each a place of a hierarchy and a name.
 #[derive(Default)]
-pub struct Leftovers(Vec<(usize, CString)>);
+pub struct Leftovers {
+    rest: Vec<(usize, CString)>,
+    looked: Option<Instant>,
+}
 
 impl Leftovers {
     /// Removes all that there are; `lives` tells whether the maker, after whom each is named, is there.
     pub fn remove_all(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
-        self.0 = list(cgroups);
-        while let Some((place, name)) = self.0.pop() {
+        self.rest = list(cgroups);
+        while let Some((place, name)) = self.rest.pop() {
             patiently(|| is_gone(cgroups, place, &name, &lives));
         }
     }
 
-    /// Looks at a few. What cannot be removed at once stays until it is its turn again.
+    /// Looks at a few, unless that was done just now. What cannot be removed at once stays until it is its turn again.
     pub fn remove_some(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
-        if self.0.is_empty() {
-            self.0 = list(cgroups);
+        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+            return;
         }
-        for (place, name) in self.0.drain(self.0.len().saturating_sub(AT_A_START)..) {
+        self.looked = Some(Instant::now());
+        if self.rest.is_empty() {
+            self.rest = list(cgroups);
+        }
+        for (place, name) in self.rest.drain(self.rest.len().saturating_sub(AT_A_TIME)..) {
             is_gone(cgroups, place, &name, &lives);
         }
     }

@@ -49,11 +49,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `counted_alone`: so many processes that are not the program's count for its user besides, or `None` when others run as the same user.
+    /// `counted_alone`: so many processes that are not the program's count for its user besides, or `None` when others run as the same user. `has_init`: the death of an init ends
+    /// the job at one blow.
     ///
     /// # Errors
     /// The first limit that cannot be enforced, unless the best is enough.
-    pub fn make(limits: &ResourceLimits, cgroups: &Cgroups, counted_alone: Option<u64>) -> Result<Self, Unenforceable> {
+    pub fn make(limits: &ResourceLimits, cgroups: &Cgroups, counted_alone: Option<u64>, has_init: bool) -> Result<Self, Unenforceable> {
         let mut draft = Draft { plan: Self::default(), cgroups, limits };
         draft.memory()?;
         draft.processes(counted_alone)?;
@@ -68,8 +69,8 @@ impl Plan {
         }
         // With controllers, cgroups of version 2 cost little, count for each job, and put it beside the others for the processor.
         let always = cgroups.hierarchies.iter().position(|hierarchy| hierarchy.version == 2 && !hierarchy.controllers.is_empty());
-        // Without, one is worth its price only beside others.
-        let killing = cgroups.killing().filter(|_| !plan.uses.is_empty());
+        // Without, one is worth its price only beside others, and to kill with.
+        let killing = cgroups.killing().filter(|_| !has_init && !plan.uses.is_empty());
         for place in always.into_iter().chain(killing) {
             plan.use_hierarchy(place);
         }
@@ -228,11 +229,11 @@ mod tests {
     #[test]
     fn without_cgroups_a_limit_is_refused_by_name_or_named_as_not_enforced() {
         let none = Cgroups::default();
-        assert_eq!(Plan::make(&ALL, &none, None).err().map(|refused| refused.field), Some("memory_bytes"));
-        let plan = Plan::make(&ResourceLimits { best_effort: true, ..ALL }, &none, None).expect("a plan");
+        assert_eq!(Plan::make(&ALL, &none, None, false).err().map(|refused| refused.field), Some("memory_bytes"));
+        let plan = Plan::make(&ResourceLimits { best_effort: true, ..ALL }, &none, None, false).expect("a plan");
         let named = ["memory_bytes", "processes", "cpu_weight", "cpu_millis", "io_read_bytes_per_second", "io_write_bytes_per_second"];
         assert_eq!(plan.unenforced, named);
-        let plan = Plan::make(&ResourceLimits { best_effort: true, ..ALL }, &none, Some(1)).expect("a plan");
+        let plan = Plan::make(&ResourceLimits { best_effort: true, ..ALL }, &none, Some(1), true).expect("a plan");
         assert!(!plan.unenforced.contains(&"processes"));
         assert!(plan.rlimits.contains(&(Resource::Processes, 11, "processes")));
     }
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn what_each_process_is_bound_by_needs_no_cgroup() {
         let limits = ResourceLimits { open_files: 64, file_size_bytes: 1, ..ResourceLimits::default() };
-        let plan = Plan::make(&limits, &Cgroups::default(), None).expect("a plan");
+        let plan = Plan::make(&limits, &Cgroups::default(), None, false).expect("a plan");
         assert!(plan.uses.is_empty() && plan.unenforced.is_empty() && plan.rlimits.len() == 2);
     }
 

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::failed::{Failed, at};
+use super::networks::Networks;
 use super::plan::{INNER_ID, Plan};
 use super::{Prepared, init};
 use crate::sys::process::{self, Fork, Pid};
@@ -19,20 +20,20 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Forks the init. What of its steps fails it tells by `tell`, and ends. The next process that the caller forks is born inside its process namespace.
+    /// Forks the init. What of its steps fails it tells by `tell`, and ends. The next process that the caller forks is born inside its process namespace, and in the network where
+    /// `networks` stands.
     ///
     /// # Errors
     /// The step that failed here.
-    pub fn make(prepared: &Prepared, plan: &Plan, report: BorrowedFd<'_>, tell: fn(&Failed) -> Vec<u8>) -> Result<Self, Failed> {
+    pub fn make(prepared: &Prepared, plan: &Plan, networks: &mut Networks, report: BorrowedFd<'_>, tell: fn(&Failed) -> Vec<u8>) -> Result<Self, Failed> {
         if let Some(owner) = &prepared.template.user {
             // The server's groups are not the job's. Few ordinary users may give theirs up, and inside nobody may: SECURITY.md says what those that stay are good for.
             let _ = user::set_groups(&[], process::own_gid());
             namespace::enter(owner.as_fd(), libc::CLONE_NEWUSER).map_err(at("enter user"))?;
         }
         let (ready, ready_end) = fd::pipe().map_err(at("pipe"))?;
-        let network = if plan.own_network { libc::CLONE_NEWNET } else { 0 };
-        let kinds = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | network;
-        match namespace::fork_into(kinds).map_err(at("unshare"))? {
+        networks.enter(plan.own_network)?;
+        match namespace::fork_into(libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS).map_err(at("unshare"))? {
             (Fork::Child, _) => init::run(prepared, plan, report, ready_end.as_fd(), tell),
             (Fork::Parent(init), Some(handle)) => {
                 namespace::enter(handle.as_fd(), libc::CLONE_NEWPID).map_err(at("enter processes"))?;
@@ -53,8 +54,7 @@ impl Enclosure {
         if let Some(outer) = &plan.outer {
             user::set_groups(&outer.groups, outer.gid).map_err(at("groups"))?;
         }
-        let network = if plan.own_network { libc::CLONE_NEWNET } else { 0 };
-        let kinds = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | network;
+        let kinds = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
         namespace::enter(self.handle.as_fd(), kinds).map_err(at("enter"))?;
         namespace::leave(libc::CLONE_NEWCGROUP).map_err(at("unshare cgroup"))?;
         user::set_gid(INNER_ID).and_then(|()| user::set_uid(INNER_ID)).map_err(at("user"))?;

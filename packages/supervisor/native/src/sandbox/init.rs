@@ -48,9 +48,6 @@ fn make(prepared: &Prepared, plan: &Plan) -> Result<(), Failed> {
     mount::bind(&workspace, c"/workspace").map_err(at("bind workspace"))?;
     binds::attach(&plan.binds, &trees)?;
     namespace::set_host_name(c"worker").map_err(at("host name"))?;
-    if plan.own_network {
-        namespace::start_loopback().map_err(at("loopback"))?;
-    }
     become_inner(plan)?;
     privilege::keep_only(Some(privilege::CAP_WAKE_ALARM)).map_err(at("capabilities"))?;
     privilege::set_no_new_privileges().map_err(at("no_new_privs"))?;

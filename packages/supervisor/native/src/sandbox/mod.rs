@@ -8,6 +8,7 @@ mod failed;
 pub mod filter;
 mod graft;
 mod init;
+mod networks;
 mod plan;
 mod probe;
 mod root;
@@ -18,6 +19,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 pub use enclose::{Enclosure, lock};
 pub use failed::Failed;
+pub use networks::Networks;
 pub use plan::Plan;
 pub use probe::{NAME as PROBE, probe};
 pub use template::Template;

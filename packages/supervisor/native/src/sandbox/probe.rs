@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::failed::{Failed, at};
-use super::{Enclosure, Plan, Prepared, Template, filter, lock, workspace};
+use super::{Enclosure, Networks, Plan, Prepared, Template, filter, lock, workspace};
 use crate::identity::Identity;
 use crate::sys::process::{self, Fork};
 use crate::sys::{enclosure, errno, fd, privilege};
@@ -61,7 +61,7 @@ fn try_sandbox(prepared: &Prepared, work: BorrowedFd<'_>, network: Network) -> R
     let launch = Launch { job_id: NAME.to_owned(), sandbox: Some(Sandbox { network: network.into(), binds: Vec::new() }), ..Launch::default() };
     let tried = in_child(|told| {
         let plan = Plan::new(&launch, outer.clone()).ok_or_else(|| at("plan")(std::io::Error::from_raw_os_error(libc::EINVAL)))?;
-        let enclosure = Enclosure::make(prepared, &plan, told, Failed::to_bytes)?;
+        let enclosure = Enclosure::make(prepared, &plan, &mut Networks::default(), told, Failed::to_bytes)?;
         let joined = match process::fork() {
             Ok(Fork::Child) => {
                 let answer = match enclosure.join(&plan).and_then(|()| lock(prepared)) {

@@ -17,7 +17,7 @@ pub const UNFINISHED_SOCKET: &CStr = c"shim.sock.tmp";
 // Connections that wait while the shim is busy or its guard cleans up.
 const BACKLOG: i32 = 128;
 /// A job that lasts longer gets its socket, unless the launcher was told otherwise: long enough for most jobs of a build or a test, short enough that whoever is told of a job in no other way hardly waits.
-pub const RELAYED: Duration = Duration::from_millis(20);
+pub const RELAYED: Duration = Duration::from_millis(100);
 // A disk that has no room for a socket is tried again this often. Until then the launcher goes on to relay.
 const RETRY: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@ use super::stage::{Report, Stage};
 use super::start_failed;
 use crate::identity::Identity;
 use crate::limits;
-use crate::sandbox::{Enclosure, Failed, Plan, Prepared, workspace};
+use crate::sandbox::{Enclosure, Failed, Networks, Plan, Prepared, workspace};
 use crate::sys::{errno, fd};
 use crate::wire::v1::{Bind, Launch, StartFailed};
 
@@ -22,6 +22,7 @@ pub struct Enclosed<'a> {
 pub struct Unborn<'a> {
     prepared: &'a Prepared,
     plan: Plan,
+    networks: &'a mut Networks,
     subject: &'a [u8],
 }
 
@@ -29,6 +30,7 @@ pub struct Unborn<'a> {
 pub fn enclose<'a>(
     launch: &'a Launch,
     prepared: Option<&'a Prepared>,
+    networks: &'a mut Networks,
     identity: Option<&Identity>,
     work: BorrowedFd<'_>,
 ) -> Result<Option<Unborn<'a>>, StartFailed> {
@@ -37,14 +39,14 @@ pub fn enclose<'a>(
     let failed = |error: io::Error| start_failed("sandbox", &error, subject);
     let plan = Plan::new(launch, identity.cloned()).ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EINVAL)))?;
     workspace::make(work, &launch.job_id, identity).map_err(failed)?;
-    Ok(Some(Unborn { prepared, plan, subject }))
+    Ok(Some(Unborn { prepared, plan, networks, subject }))
 }
 
 impl<'a> Unborn<'a> {
     /// Makes it. `report` is where its init tells what failed.
     pub fn enclose(self, report: BorrowedFd<'_>) -> Result<Enclosed<'a>, StartFailed> {
-        let Self { prepared, plan, subject } = self;
-        let enclosure = Enclosure::make(prepared, &plan, report, |failed| to_report(failed).to_bytes().to_vec()).map_err(|failed| StartFailed {
+        let Self { prepared, plan, networks, subject } = self;
+        let enclosure = Enclosure::make(prepared, &plan, networks, report, |failed| to_report(failed).to_bytes().to_vec()).map_err(|failed| StartFailed {
             stage: Stage::Sandbox.name().to_owned(),
             errno: failed.errno,
             subject: subject.to_vec(),

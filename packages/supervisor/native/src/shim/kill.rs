@@ -122,10 +122,10 @@ impl Shim<'_> {
         if over {
             return;
         }
-        // Whoever kills by the job's user id would be born in its namespace, which is dead then.
-        strike(&self.group, self.claim.as_ref().filter(|_| self.init.is_none()));
-        if let Some(init) = &self.init {
-            let _ = process::signal_pidfd(init.as_fd(), libc::SIGKILL);
+        match &self.init {
+            // All of the job is in its namespace.
+            Some(init) => drop(process::signal_pidfd(init.as_fd(), libc::SIGKILL)),
+            None => strike(&self.group, self.claim.as_ref()),
         }
     }
 
@@ -184,6 +184,7 @@ impl Shim<'_> {
             killing.next_tell = now + TELL_EVERY;
             let survivors = self.survivors();
             self.tell_all(&shim_event::Event::Survivors(survivors));
+            // Whoever kills by the job's user id would be born in its namespace, which is dead.
             strike(&self.group, self.claim.as_ref().filter(|_| self.init.is_none()));
         }
     }

@@ -15,7 +15,7 @@ use crate::identity::Claim;
 use crate::launcher::{Means, StateDir};
 use crate::limits::{Group, Plan, patiently};
 use crate::output::{Limit, Writer};
-use crate::sandbox::workspace;
+use crate::sandbox::{Networks, workspace};
 use crate::sweep::Sweep;
 use crate::sys::{namespace, process, signal};
 use crate::wire::v1::{EndCause, Launch, LaunchRefused, OutputAction, ResourceUsage};
@@ -51,12 +51,13 @@ pub fn run(birth: Birth<'_>, notes: Notes) -> ! {
     };
     means.spread_leases();
     let mut post = Post { state, means, sandboxed, notes, children, own };
+    let mut networks = Networks::default();
     while let Some((sequence, launch)) = wire.next_order() {
         // Nobody would end what we leave. The launcher finds the wire at its end, and the job another shim.
         if process::parent() != guard {
             break;
         }
-        let Some(again) = post.serve(sequence, launch, wire) else { break };
+        let Some(again) = post.serve(sequence, launch, &mut networks, wire) else { break };
         wire = again;
         guards::name(state, "shim", "");
     }
@@ -74,7 +75,7 @@ fn settle() -> Result<(OwnedFd, OwnedFd), (&'static str, io::Error)> {
 
 impl Post<'_> {
     /// Serves a job. The wire comes back when another may follow.
-    fn serve(&mut self, sequence: u64, launch: Launch, mut wire: Wire) -> Option<Wire> {
+    fn serve(&mut self, sequence: u64, launch: Launch, networks: &mut Networks, mut wire: Wire) -> Option<Wire> {
         guards::name(self.state, "shim", &launch.job_id);
         self.notes.begin(&launch.job_id, launch.sandbox.is_some());
         let accepted = match self.accept(&launch) {
@@ -85,9 +86,9 @@ impl Post<'_> {
                 return None;
             }
         };
-        let mut shim = self.begin(launch, accepted, Client::relayed(wire, sequence));
+        let mut shim = self.begin(launch, accepted, networks, Client::relayed(wire, sequence));
         shim.live();
-        let again = if self.may_serve_again(&shim) { shim.take_wire() } else { None };
+        let again = if self.may_serve_again(&shim, networks) { shim.take_wire() } else { None };
         shim.say_goodbye();
         self.clean_up(&shim);
         drop(shim);
@@ -117,14 +118,14 @@ impl Post<'_> {
     }
 
     /// Starts the program.
-    fn begin(&self, launch: Launch, accepted: Accepted, launcher: Client) -> Shim<'_> {
+    fn begin(&self, launch: Launch, accepted: Accepted, networks: &mut Networks, launcher: Client) -> Shim<'_> {
         let Accepted { claim, plan, published } = accepted;
         let subjects = Subjects::of(&launch);
         let prepared = self.means.enclosing.prepared.as_ref().filter(|_| self.sandboxed);
         let (group, memory, start) = match start::bound(&launch, &plan, self.means) {
             Ok((mut group, memory)) => {
                 let identity = claim.as_ref().map(|claim| &claim.identity);
-                let start = enclosure::enclose(&launch, prepared, identity, self.state.work.as_fd())
+                let start = enclosure::enclose(&launch, prepared, networks, identity, self.state.work.as_fd())
                     .and_then(|enclosed| start::start(&launch, enclosed, identity, &plan, &group, &self.means.dying_score));
                 group.close_entrances();
                 (group, memory, start)
@@ -175,10 +176,10 @@ impl Post<'_> {
     }
 
     /// Whether this process is as it was before the job, and able to serve: what kept a job from its start may be of this process, such as its resource limits.
-    fn may_serve_again(&self, shim: &Shim<'_>) -> bool {
+    fn may_serve_again(&self, shim: &Shim<'_>, networks: &mut Networks) -> bool {
         // An ordinary user has entered the user namespace of sandboxes and does not come back.
         let is_outside = || !self.sandboxed || (process::own_uid() == 0 && namespace::enter(self.own.as_fd(), libc::CLONE_NEWPID).is_ok());
-        matches!(shim.program, Program::Ended(_)) && !shim.sweep.raced() && is_outside()
+        matches!(shim.program, Program::Ended(_)) && !shim.sweep.raced() && is_outside() && networks.renew().is_ok()
     }
 
     /// Removes what the job leaves beside its record and output.
