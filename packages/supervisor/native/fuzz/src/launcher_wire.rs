@@ -45,7 +45,7 @@ fn prepare(launch: &Launch, root: bool) {
 /// On a host without cgroups a limit is refused, done by an rlimit, or named.
 fn plan(limits: &ResourceLimits) {
     for counted in [None, Some(3)] {
-        let Ok(plan) = Plan::make(limits, &Cgroups::default(), counted, counted == Some(1)) else {
+        let Ok(plan) = Plan::make(limits, &Cgroups::default(), counted, counted.is_some()) else {
             assert!(!limits.best_effort, "the best that can be done is always possible");
             continue;
         };
