@@ -1,32 +1,52 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
 
 const periodMs = 1;
 
+interface Interval {
+  readonly from: number;
+  readonly to: number;
+  readonly cpuMs: number;
+}
+
 /**
- * Watches for how long the event loop of this process is held up by its own doing: by how much a timer was late, less the time in which the thread could have run and had no processor. Where
- * all processors are busy the latter is most of it, and no program can help it. `stop` answers the longest, in milliseconds.
+ * Watches for how long the event loop of this process is held up by its own doing: the most CPU time that its thread spends from one turn in which a timer runs to the next. Where all processors are busy, a timer
+ * is late for want of one, and no program can help that. V8's collections are left out, for they come of all that was done before, and on a busy machine wait for threads of their own. `stop` answers milliseconds.
  */
 export function watchLoopBlocked(): { stop(): number } {
-  const schedstat = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
-  const buffer = Buffer.alloc(128);
-  /** Milliseconds on a run queue so far. */
-  const waitedMs = (): number => {
-    const length = readSync(schedstat, buffer, 0, buffer.length, 0);
-    return Number(buffer.toString('latin1', 0, length).split(' ')[1]) / 1e6;
+  const intervals: Interval[] = [];
+  const collections: { readonly from: number; readonly ms: number }[] = [];
+  const collected = (entries: readonly { readonly startTime: number; readonly duration: number }[]): void => {
+    for (const { startTime, duration } of entries) collections.push({ from: startTime, ms: duration });
   };
-  let longest = 0;
-  let [time, waited] = [performance.now(), waitedMs()];
+  const observer = new PerformanceObserver((list) => collected(list.getEntries()));
+  observer.observe({ entryTypes: ['gc'] });
+  const cpuMs = (): number => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let [from, used] = [performance.now(), cpuMs()];
   const timer = setInterval(() => {
-    const [timeNow, waitedNow] = [performance.now(), waitedMs()];
-    longest = Math.max(longest, timeNow - time - periodMs - (waitedNow - waited));
-    [time, waited] = [timeNow, waitedNow];
+    const [to, usedNow] = [performance.now(), cpuMs()];
+    // What is shorter than the period is many turns, or none.
+    if (to - from > periodMs) intervals.push({ from, to, cpuMs: usedNow - used });
+    [from, used] = [to, usedNow];
   }, periodMs);
   return {
     stop: () => {
       clearInterval(timer);
-      closeSync(schedstat);
-      return longest;
+      collected(observer.takeRecords());
+      observer.disconnect();
+      return longestOf(intervals, collections);
     },
   };
+}
+
+function longestOf(intervals: readonly Interval[], collections: readonly { readonly from: number; readonly ms: number }[]): number {
+  let longest = 0;
+  for (const { from, to, cpuMs } of intervals) {
+    if (cpuMs <= longest) continue;
+    const within = collections.filter((collection) => collection.from >= from && collection.from < to);
+    longest = Math.max(longest, cpuMs - within.reduce((sum, { ms }) => sum + ms, 0));
+  }
+  return longest;
 }

@@ -28,7 +28,12 @@ export async function measureLoop(bench: Bench): Promise<Measurement[]> {
     }
     rows.push(
       { section, name: `event loop late at most, ${where}`, unit: 'ms', worker: samples.map(({ late }) => late) },
-      { section, name: `the same, less its wait for a processor, ${where}`, unit: 'ms', worker: samples.map(({ blocked }) => blocked) },
+      {
+        section,
+        name: `its longest turn by CPU time, V8’s collections left out, ${where}`,
+        unit: 'ms',
+        worker: samples.map(({ blocked }) => blocked),
+      },
     );
   };
   await measure('8 at once');
