@@ -11,6 +11,7 @@ export { childrenOf, isAlive, parentOf, processesOf, supervisorsOf, type FoundPr
 export { CertificateProxy, type CertificateProxyOptions } from './proxy/certificate-proxy.ts';
 export { CuttingProxy, type Fate } from './proxy/cutting-proxy.ts';
 export { Pki, type Credentials, type IssueOptions } from './pki/pki.ts';
+export { Bookkeeper, type StreamName } from './program/bookkeeper.ts';
 export { compile } from './program/compile.ts';
 export { FailingCalls, HeldBack, openDescriptors, SmallDisk, tasksOf } from './program/faulty.ts';
 export { Gate } from './program/gate.ts';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -66,7 +66,6 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
     using disk = new SmallDisk(join(directory, 'full'), 'size=8m');
     await using bed = await TestBed.open({ parent: disk.path });
     const gate = bed.gate();
-    const filler = join(disk.path, 'filler');
     const id = await bed.run(
       'head -c 1000 /dev/zero; echo ready; read _ <"$GATE"; head -c 3000000 /dev/zero; : >"$WROTE"; read _ <"$GATE"; echo after; exit 3',
       {
@@ -74,7 +73,7 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
       },
     );
     await eventually(async () => (await follow(bed.owner, id, { noFollow: true })).text().includes('ready'), { what: 'the job runs' });
-    fill(filler);
+    disk.fill();
     gate.open();
     // More than a pipe holds.
     await eventually(() => existsSync(join(directory, 'wrote')), { what: 'the full disk does not stop the draining' });
@@ -91,7 +90,7 @@ describe.runIf(asRoot)('on a disk that is full (needs the right to mount)', () =
       [...outcomes].some((outcome) => outcome !== 'ran'),
       `only ${[...outcomes].join()}`,
     ).toBe(true);
-    rmSync(filler);
+    disk.makeRoom();
     gate.open();
     const job = await bed.ended(id);
     expect([job.state, job.exitCode]).toEqual([JobState.COMPLETED, 3]);
@@ -254,21 +253,4 @@ async function expectWell(bed: TestBed): Promise<void> {
   expect([job.state, job.exitCode]).toEqual([JobState.COMPLETED, 3]);
   expect((await follow(bed.owner, job.id)).text()).toBe('well\n');
   await eventually(() => tracesOf(bed.directory, bed.stateDir).halfMade.length === 0, { what: 'nothing is left half made' });
-}
-
-/** Writes until the disk is full. */
-function fill(path: string): void {
-  writeFileSync(path, '');
-  const fd = openSync(path, 'a');
-  try {
-    for (let size = 65_536; size >= 1;) {
-      try {
-        writeSync(fd, Buffer.alloc(size));
-      } catch {
-        size = Math.floor(size / 4);
-      }
-    }
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -47,7 +47,7 @@ export interface Job {
   readonly usage?: JobUsage;
   /** Limits asked for that the host did not enforce in full; only on a server that was told to do what it can, and known once the job has ended. */
   readonly unenforced: readonly LimitName[];
-  /** Bytes produced so far, gaps included. */
+  /** Bytes produced so far, gaps included; 0 when `lost`: how far that can be read is told by the end of `follow`. */
   readonly outputBytes: number;
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { TestBed } from '@worker/testing';
+import { TestBed, type TestBedOptions } from '@worker/testing';
 import { WorkerClient, type ConnectOptions, type SubmitOptions } from '../../src/index.ts';
 
 /** A server with its PKI, and callers of it by the SDK. Its end proves that no process is left. */
@@ -11,9 +11,9 @@ export class ClientBed implements AsyncDisposable {
     this.bed = bed;
   }
 
-  /** Jobs run in sandboxes unless they ask for the host. */
-  static async open(): Promise<ClientBed> {
-    return new ClientBed(await TestBed.open({ isolation: 'sandbox,host' }));
+  /** Jobs run in sandboxes unless they ask for the host, or the options say otherwise. */
+  static async open(options: TestBedOptions = { isolation: 'sandbox,host' }): Promise<ClientBed> {
+    return new ClientBed(await TestBed.open(options));
   }
 
   async options(email = 'owner@example.com'): Promise<ConnectOptions> {

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const programs = fileURLToPath(new URL('../../programs/', import.meta.url));
 
 /** Compiles a program of `programs/` that is written in C, for raw system calls, into a directory, and answers its path. Errors: one that names cc. */
-export async function compile(name: 'hard-to-kill' | 'hostile-probe', directory: string): Promise<string> {
+export async function compile(name: 'bookkeeper' | 'hard-to-kill' | 'hostile-probe', directory: string): Promise<string> {
   const program = join(directory, name);
   const sources =
     name === 'hostile-probe'

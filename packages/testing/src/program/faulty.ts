@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { eventually, within } from '../eventually.ts';
@@ -14,6 +14,31 @@ export class SmallDisk implements Disposable {
     mkdirSync(path, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', `${options},mode=755`, 'tmpfs', path]);
     this.path = path;
+  }
+
+  /** Writes to it until it is full. */
+  fill(): void {
+    const fd = openSync(this.#filler, 'a');
+    try {
+      for (let size = 65_536; size >= 1;) {
+        try {
+          writeSync(fd, Buffer.alloc(size));
+        } catch {
+          size = Math.floor(size / 4);
+        }
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Takes away what filled it. */
+  makeRoom(): void {
+    rmSync(this.#filler);
+  }
+
+  get #filler(): string {
+    return join(this.path, 'filler');
   }
 
   [Symbol.dispose](): void {
@@ -76,15 +101,23 @@ export function tasksOf(uid: number): number {
 export class FailingCalls implements AsyncDisposable {
   readonly #strace: ChildProcess;
   readonly #log: string;
+  // By itself when the process has left.
+  readonly #left: Promise<unknown>;
 
   private constructor(strace: ChildProcess, log: string) {
     this.#strace = strace;
     this.#log = log;
+    this.#left = once(strace, 'close');
+  }
+
+  /** How many calls have failed so far. */
+  get failures(): number {
+    return readFileSync(this.#log, 'latin1').split('(INJECTED)').length - 1;
   }
 
   /** Resolves when so many calls have failed. */
   async failed(count: number): Promise<void> {
-    await eventually(() => readFileSync(this.#log, 'latin1').split('(INJECTED)').length > count, { what: `${count} calls fail` });
+    await eventually(() => this.failures >= count, { what: `${count} calls fail` });
   }
 
   /** `calls` such as `fsync,fdatasync`, `fault` such as `error=EIO:when=1`; `path`: only on this file. */
@@ -98,14 +131,14 @@ export class FailingCalls implements AsyncDisposable {
         stdio: ['ignore', 'ignore', 'pipe'],
       },
     );
+    const failing = new FailingCalls(strace, log);
     await within(10_000, 'strace is attached', once(strace.stderr, 'data'));
-    return new FailingCalls(strace, log);
+    return failing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const left = once(this.#strace, 'close');
     this.#strace.kill('SIGINT');
-    await within(10_000, 'strace lets go', left);
+    await within(10_000, 'strace lets go', this.#left);
     rmSync(dirname(this.#log), { recursive: true });
   }
 }

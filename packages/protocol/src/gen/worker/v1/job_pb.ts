@@ -419,7 +419,7 @@ export type Job = Message<"worker.v1.Job"> & {
   usage?: Usage | undefined;
 
   /**
-   * Bytes its streams have produced so far, gaps included. Exact once it has ended.
+   * Bytes its streams have produced so far, gaps included. Exact once it has ended; 0 for a LOST job: how far its output can be read is told by the end of StreamOutput.
    *
    * @generated from field: int64 output_bytes = 31;
    */
