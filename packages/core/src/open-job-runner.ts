@@ -12,7 +12,7 @@ import { prepareStateDirectory } from './record/state-directory.ts';
 import { findStrays } from './recover/find-strays.ts';
 import { recoverJobs } from './recover/recover-jobs.ts';
 import { checkDelay } from './output/check-delay.ts';
-import { OutputCompressor } from './output/output-compressor.ts';
+import { AGAIN_AFTER_MS, OutputCompressor } from './output/output-compressor.ts';
 import { checkText } from './submit/check-argument.ts';
 import { resolvePolicy } from './submit/resolve-policy.ts';
 import { requireMode, submissionRules } from './submit/submission-rules.ts';
@@ -44,7 +44,7 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
       ...(jobUids === undefined ? {} : { jobUids }),
       ...(runAs === undefined ? {} : { runAs }),
     });
-    const compressor = new OutputCompressor({ jobsDirectory: directory.jobs, afterMs, log });
+    const compressor = new OutputCompressor({ jobsDirectory: directory.jobs, afterMs, againAfterMs: AGAIN_AFTER_MS, log });
     const opened = new LocalJobRunner({ store, launcher, jobsDirectory: directory.jobs, policy, runAs, surroundings, compressor, log });
     runner = opened;
     const rules = submissionRules(policy, launcher.abilities, surroundings);

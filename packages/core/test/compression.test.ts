@@ -61,7 +61,7 @@ test.each(['written', 'synced', 'renamed', 'removed'] as const)(
     };
     expect(readdirSync(directory).filter((name) => name !== 'index')).toEqual(names[step]);
     expect([toldBy(await read()), toldBy(await read(2_000_000))]).toEqual(before);
-    expect(await compressOutput({ directory, fileLength: file.length, signal })).toBe(step !== 'removed');
+    expect(await compressOutput({ directory, fileLength: file.length, signal })).toBe(step === 'removed' ? 'kept' : 'compressed');
     expect(readdirSync(directory)).toEqual(['index', 'output.zst']);
     expect([toldBy(await read()), toldBy(await read(2_000_000))]).toEqual(before);
   },
@@ -82,7 +82,7 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     using disk = new SmallDisk(join(directory, 'disk'), 'size=6m');
     write(disk.path);
-    expect(await compressOutput({ directory: disk.path, fileLength: file.length, signal })).toBe(false);
+    expect(await compressOutput({ directory: disk.path, fileLength: file.length, signal })).toBe('no-room');
     expect(readdirSync(disk.path).sort()).toEqual(['index', 'output']);
   },
 );
@@ -103,13 +103,13 @@ test('[OUT-13] what would not get smaller by a fifth, is short, or is shorter th
   const noise = (): Piece => ({ kind: 'data', stream: 'stdout', data: crypto.getRandomValues(Buffer.alloc(60_000)).fill(0, 0, 8_000) });
   const random = writeFrames(Array.from({ length: 10 }, noise));
   writeFileSync(join(directory, 'output'), random.file);
-  expect(await compressOutput({ directory, fileLength: random.file.length, signal })).toBe(false);
+  expect(await compressOutput({ directory, fileLength: random.file.length, signal })).toBe('kept');
   const short = writeFrames(pieces.slice(0, 3));
   writeFileSync(join(directory, 'output'), short.file);
-  expect(await compressOutput({ directory, fileLength: short.file.length, signal })).toBe(false);
+  expect(await compressOutput({ directory, fileLength: short.file.length, signal })).toBe('kept');
   write();
   truncateSync(join(directory, 'output'), file.length - 1);
-  expect(await compressOutput({ directory, fileLength: file.length, signal })).toBe(false);
+  expect(await compressOutput({ directory, fileLength: file.length, signal })).toBe('kept');
   expect(readdirSync(directory).sort()).toEqual(['index', 'output']);
 });
 

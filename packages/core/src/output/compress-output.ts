@@ -31,46 +31,51 @@ export interface Compression {
   readonly onStep?: (step: 'written' | 'synced' | 'renamed' | 'removed') => void;
 }
 
+/** `kept`: the output stays as it is for good. `no-room`: for now. */
+export type Compressed = 'compressed' | 'kept' | 'no-room';
+
 /**
- * Puts a compressed file in the place of an ended job's output; answers whether it did. At every moment one of the two is there and whole: the new one is on the disk under its name before the old one is removed, and whoever
- * has the old one open keeps it. Rejects for what the disk refuses, with the output as it was.
+ * Puts a compressed file in the place of an ended job's output. At every moment one of the two is there and whole: the new one is on the disk under its name before the old one is removed, and whoever
+ * has the old one open keeps it. Rejects for what the disk refuses, with the output as it was; it may be tried again.
  */
-export async function compressOutput(compression: Compression): Promise<boolean> {
+export async function compressOutput(compression: Compression): Promise<Compressed> {
   const { directory, fileLength } = compression;
-  if (fileLength < COMPRESS_FROM_BYTES) return false;
+  if (fileLength < COMPRESS_FROM_BYTES) return 'kept';
   const output = await openIfThere(join(directory, OUTPUT));
-  if (output === undefined) return false;
+  if (output === undefined) return 'kept';
   try {
-    // Whoever did it before died before the last step.
+    // Whoever did it before died, or was refused, before the last step.
     const isDone = (await compressedLength(join(directory, COMPRESSED_OUTPUT))) === fileLength;
-    if (!isDone && !(await compressInto(output, compression))) return false;
+    const outcome = isDone ? 'compressed' : await compressInto(output, compression);
+    if (outcome !== 'compressed') return outcome;
+    await syncDirectory(directory);
+    compression.onStep?.('renamed');
     await rm(join(directory, OUTPUT));
     compression.onStep?.('removed');
-    return true;
+    return outcome;
   } finally {
     await output.close();
   }
 }
 
-async function compressInto(output: FileHandle, { directory, fileLength, signal, onStep }: Compression): Promise<boolean> {
-  if ((await output.stat()).size < fileLength || !(await hasRoom(directory, fileLength)) || !(await isWorthIt(output, fileLength)))
-    return false;
+async function compressInto(output: FileHandle, { directory, fileLength, signal, onStep }: Compression): Promise<Compressed> {
+  if ((await output.stat()).size < fileLength) return 'kept';
+  if (!(await hasRoom(directory, fileLength))) return 'no-room';
+  if (!(await isWorthIt(output, fileLength))) return 'kept';
   const unfinished = join(directory, UNFINISHED_OUTPUT);
   try {
     const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
     try {
       const packed = await writeBlocks(output, file, fileLength, signal);
       onStep?.('written');
-      if (packed > fileLength * WORTH) return false;
+      if (packed > fileLength * WORTH) return 'kept';
       await file.sync();
       onStep?.('synced');
     } finally {
       await file.close();
     }
     await rename(unfinished, join(directory, COMPRESSED_OUTPUT));
-    await syncDirectory(directory);
-    onStep?.('renamed');
-    return true;
+    return 'compressed';
   } finally {
     await rm(unfinished, { force: true });
   }

@@ -8,6 +8,9 @@ import { readResult } from '../recover/read-result.ts';
 import { COMPRESS_FROM_BYTES, compressOutput, UNFINISHED_OUTPUT } from './compress-output.ts';
 import { OUTPUT } from './output-file.ts';
 
+/** What was refused, or found no room, is tried again after this, and each time after twice as long. */
+export const AGAIN_AFTER_MS = 600_000;
+const AGAIN_WITHIN_MS = 86_400_000;
 /** The longest that a timer can wait. */
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 
@@ -15,6 +18,7 @@ interface Options {
   readonly jobsDirectory: string;
   /** So long after its end a job's output is compressed. */
   readonly afterMs: number;
+  readonly againAfterMs: number;
   readonly log: (event: LogEvent) => void;
 }
 
@@ -23,6 +27,8 @@ interface Due {
   readonly fileLength: number;
   /** By `Date.now()`. */
   readonly at: number;
+  /** How often it was tried in vain. */
+  readonly failures: number;
 }
 
 /**
@@ -44,7 +50,11 @@ export class OutputCompressor {
   ended(jobId: string, state: JobState, endedAt = Date.now()): void {
     if ((state.kind !== 'completed' && state.kind !== 'stopped') || state.output.fileLength < COMPRESS_FROM_BYTES) return;
     if (this.#closing.signal.aborted || this.#options.afterMs === Infinity) return;
-    this.#due.push({ jobId, fileLength: state.output.fileLength, at: endedAt + this.#options.afterMs });
+    this.#take({ jobId, fileLength: state.output.fileLength, at: endedAt + this.#options.afterMs, failures: 0 });
+  }
+
+  #take(due: Due): void {
+    this.#due.push(due);
     this.#work ??= this.#run();
   }
 
@@ -93,14 +103,28 @@ export class OutputCompressor {
     }
   }
 
-  async #compress({ jobId, fileLength }: Due): Promise<void> {
+  async #compress(due: Due): Promise<void> {
     const { jobsDirectory, log } = this.#options;
+    const { jobId, fileLength } = due;
     try {
-      await compressOutput({ directory: join(jobsDirectory, jobId), fileLength, signal: this.#closing.signal });
+      const outcome = await compressOutput({ directory: join(jobsDirectory, jobId), fileLength, signal: this.#closing.signal });
+      if (outcome === 'no-room') this.#again(due);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      log({ level: 'warn', message: 'the output of a job cannot be compressed; it stays as it is', jobId, error });
+      log({ level: 'warn', message: 'the output of a job cannot be compressed; it stays as it is and is tried again later', jobId, error });
+      this.#again(due);
     }
+  }
+
+  /** The next server takes up what this one does not get to. */
+  #again(due: Due): void {
+    const { signal } = this.#closing;
+    const wait = Math.min(this.#options.againAfterMs * 2 ** due.failures, AGAIN_WITHIN_MS);
+    pause(wait, undefined, { signal, ref: false }).then(
+      () => this.#take({ ...due, at: Date.now(), failures: due.failures + 1 }),
+      // It is closing.
+      () => undefined,
+    );
   }
 }
 
