@@ -32,7 +32,7 @@ export async function openJobRunner(options: JobRunnerOptions): Promise<JobRunne
   const surroundings = readSurroundings(binary);
   const { policy, runAs } = resolvePolicy(options, resolve(stateDir), { isRoot: surroundings.isRoot, userFiles: readUserFiles });
   const directory = await prepareStateDirectory(stateDir);
-  const store = await SqliteJobStore.open(directory.path);
+  const store = await SqliteJobStore.open(directory.path, log);
   let runner: LocalJobRunner | undefined;
   try {
     const { jobUids } = options;

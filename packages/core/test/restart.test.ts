@@ -132,7 +132,7 @@ test('[SUB-1] an intent that was never started is started by whoever opens the d
   await using bed = new Bed();
   await (await bed.open()).close();
   const id = '01900000-0000-7000-8000-000000000001';
-  const store = await SqliteJobStore.open(bed.stateDir);
+  const store = await SqliteJobStore.open(bed.stateDir, () => undefined);
   const { isolation, limits } = HOST_ORDER;
   await store.insert({
     id,
@@ -150,7 +150,7 @@ test('[JOB-3] whoever is told of an end and dies at that moment leaves it stored
   await using bed = new Bed();
   const program = startProgram('wait-and-die', bed.stateDir);
   expect(await program.ended).toBe('SIGKILL');
-  const store = await SqliteJobStore.open(bed.stateDir);
+  const store = await SqliteJobStore.open(bed.stateDir, () => undefined);
   try {
     const { jobs } = await store.list({ limit: 9 });
     expect(jobs).toMatchObject([{ state: { kind: 'completed', exit: { kind: 'code', code: 9 } } }]);

@@ -10,7 +10,7 @@ import { startProgram } from './support/program.ts';
 
 jobStoreConformance('SqliteJobStore', () => {
   const directory = mkdtempSync(join(tmpdir(), 'core-store-'));
-  return { open: () => SqliteJobStore.open(directory), remove: () => rmSync(directory, { recursive: true }) };
+  return { open: () => SqliteJobStore.open(directory, () => undefined), remove: () => rmSync(directory, { recursive: true }) };
 });
 
 test('[SUB-1] a store written by a later release is refused, not misread', async () => {
@@ -34,7 +34,7 @@ test('[SUB-1] when the disk refuses a write, nothing is acknowledged any more, r
   expect(acknowledged.length).toBeGreaterThan(0);
   expect(new Set(refusals)).toEqual(new Set(['unavailable']));
   expect(readable).toBe(true);
-  const store = await SqliteJobStore.open(bed.path('store'));
+  const store = await SqliteJobStore.open(bed.path('store'), () => undefined);
   expect(await store.unknown(acknowledged)).toEqual([]);
   await store.close();
 });

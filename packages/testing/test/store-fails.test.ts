@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { EndReason, JobState } from '@worker/protocol';
@@ -85,6 +85,38 @@ describe.runIf(hasStrace)('a disk that fails under the job store (needs strace)'
       expect(await bed.run(`${count}; exit 5`, refused)).toBe(again);
       const ran = existsSync(ledger) ? readFileSync(ledger, 'utf8').trim().split('\n') : [];
       expect(ran.sort()).toEqual([ended, stopped, running, again].sort());
+    },
+  );
+
+  test.each([
+    { what: 'a write', calls: 'pwrite64' },
+    { what: 'a sync', calls: 'fsync,fdatasync' },
+  ])(
+    '$what of the database that its log is moved into: all is taken and kept, the operator is told, and the log shrinks once the disk is well [SUB-1, SUB-2, RUN-1]',
+    async ({ calls }) => {
+      await using bed = await TestBed.open();
+      const [database, log] = [join(bed.stateDir, 'jobs.db'), join(bed.stateDir, 'jobs.db-wal')];
+      const ledger = bed.path('ledger');
+      const ids: string[] = [];
+      // Much of it is text, and little of it work: a log is moved when it has megabytes.
+      const submit = async (): Promise<void> => {
+        const argv = ['sh', '-c', 'echo $WORKER_JOB_ID >>"$LEDGER"', 'x'.repeat(120_000), 'x'.repeat(120_000), 'x'.repeat(120_000)];
+        ids.push(await bed.run('', { argv, env: { LEDGER: ledger } }));
+      };
+      {
+        await using failing = await FailingCalls.of(bed.server.pid, calls, 'error=EIO', database);
+        while (statSync(log).size < 9_000_000) await submit();
+        await failing.failed(1);
+        await eventually(() => bed.server.log.includes('cannot be moved into jobs.db'), { what: 'the operator is told' });
+        expect(bed.server.log).not.toContain('takes nothing');
+      }
+      await bed.killAndRestart();
+      for (const id of ids) expect(await bed.ended(id)).toMatchObject({ state: JobState.COMPLETED, exitCode: 0 });
+      await submit();
+      await submit();
+      for (const id of ids.slice(-2)) await bed.ended(id);
+      expect(statSync(log).size).toBeLessThan(5_000_000);
+      expect(readFileSync(ledger, 'utf8').trim().split('\n').sort()).toEqual([...ids].sort());
     },
   );
 });

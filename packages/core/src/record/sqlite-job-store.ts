@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CoreError } from '../core-error.ts';
+import type { LogEvent } from '../job-runner.ts';
 import type { FinalState } from '../job/job-state.ts';
 import { decodeOutcome, decodeRow, encodeOutcome, encodeRow } from './job-row.ts';
 import type { InsertAnswer, JobStore, ListQuery, NewJob, StoredJob } from './job-store.ts';
@@ -30,8 +31,8 @@ export class SqliteJobStore implements JobStore {
     this.#thread = thread;
   }
 
-  /** Locks the directory against every other store. Errors: `unavailable` when another has it, or it cannot be used. */
-  static async open(directory: string): Promise<SqliteJobStore> {
+  /** Locks the directory against every other store. `log` is called with what an operator should know. Errors: `unavailable` when another has it, or it cannot be used. */
+  static async open(directory: string, log: (event: LogEvent) => void): Promise<SqliteJobStore> {
     // Workers take no import condition: the file beside this one, of the same kind as this one.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './sqlite-thread.ts' : './sqlite-thread.js', import.meta.url);
     const thread = new Worker(entry, { workerData: { directory }, execArgv: [], name: 'worker-store' });
@@ -41,6 +42,7 @@ export class SqliteJobStore implements JobStore {
       if (message.kind === 'opened') opened.resolve(undefined);
       else if (message.kind === 'refused') opened.reject(new CoreError('unavailable', message.message));
       else if (message.kind === 'answers') store.#answered(message.answers);
+      else if (message.kind === 'trouble') log({ level: 'warn', message: message.message });
     });
     thread.on('error', (error) => {
       const failure = new CoreError('unavailable', 'the thread of the job store has died', { cause: error });

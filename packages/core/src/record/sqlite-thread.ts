@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { LOG_KEPT_BYTES, LogWatch } from './sqlite-log.ts';
 import { migrate } from './sqlite-schema.ts';
 import { SqliteTables } from './sqlite-tables.ts';
 import type { FromStorage, StorageAnswer, StorageRequest, ToStorage } from './storage-message.ts';
@@ -12,7 +13,18 @@ const port = parentPort;
 if (port === null) throw new Error('sqlite-thread is the entry of a worker thread');
 
 const { directory } = workerData as { readonly directory: string };
-let storage: { readonly lock: DatabaseSync; readonly database: DatabaseSync; readonly tables: SqliteTables } | undefined;
+interface Storage {
+  readonly lock: DatabaseSync;
+  readonly database: DatabaseSync;
+  readonly tables: SqliteTables;
+  readonly log: LogWatch;
+}
+
+// SQLITE_BUSY and SQLITE_FULL.
+const BUSY = 5;
+const FULL = 13;
+
+let storage: Storage | undefined;
 /** Why nothing is written any more. */
 let broken: string | undefined;
 
@@ -28,14 +40,17 @@ function open(): void {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     lock?.close();
-    send({ kind: 'refused', message: `the state directory cannot be locked; another server may be using it (${text(error)})` });
+    const why = codeOf(error) === BUSY ? 'another server is using it' : text(error);
+    send({ kind: 'refused', message: `the state directory cannot be locked: ${why}` });
     return;
   }
   try {
     const database = new DatabaseSync(join(directory, 'jobs.db'), { timeout: 0 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384');
+    database.exec(`PRAGMA journal_size_limit = ${LOG_KEPT_BYTES}`);
     migrate(database);
-    storage = { lock, database, tables: new SqliteTables(database) };
+    const log = new LogWatch(database, join(directory, 'jobs.db-wal'));
+    storage = { lock, database, tables: new SqliteTables(database), log };
     send({ kind: 'opened' });
   } catch (error) {
     lock.close();
@@ -52,6 +67,9 @@ function work(batch: readonly StorageRequest[]): void {
     if (!isWrite(request)) answers[index] = read(request);
   });
   send({ kind: 'answers', answers });
+  const trouble = writes.length > 0 ? storage?.log.trouble() : undefined;
+  if (trouble !== undefined)
+    send({ kind: 'trouble', message: `the log of the job store cannot be moved into jobs.db, and grows; nothing is lost: ${trouble}` });
 }
 
 function write(batch: readonly StorageRequest[], writes: readonly number[], answers: StorageAnswer[]): void {
@@ -69,15 +87,12 @@ function write(batch: readonly StorageRequest[], writes: readonly number[], answ
   for (const index of writes) answers[index] = { refused: refusal };
 }
 
-// SQLITE_BUSY and SQLITE_FULL.
-const PASSING: ReadonlySet<number> = new Set([5, 13]);
-
 /** Undoes a transaction that failed, and answers what its writes are told. */
 function refuse(database: DatabaseSync, error: unknown): string {
   try {
     if (database.isTransaction) database.exec('ROLLBACK');
     // A full disk, or a lock that some tool of the operator's holds, is met before anything is committed: what the storage holds is known, and a later write may succeed.
-    if (PASSING.has((error as { readonly errcode?: number }).errcode ?? 0)) return `the job store takes nothing for now: ${text(error)}`;
+    if ([BUSY, FULL].includes(codeOf(error))) return `the job store takes nothing for now: ${text(error)}`;
   } catch {
     // What failed first says more.
   }
@@ -132,6 +147,11 @@ function close(): void {
   storage = undefined;
   send({ kind: 'closed' });
   port?.close();
+}
+
+/** Of SQLite; 0 for what is not its own. */
+function codeOf(error: unknown): number {
+  return (error as { readonly errcode?: number }).errcode ?? 0;
 }
 
 function text(error: unknown): string {

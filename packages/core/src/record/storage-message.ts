@@ -64,4 +64,6 @@ export type FromStorage =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'answers'; readonly answers: readonly StorageAnswer[] }
+  /** For the operator. */
+  | { readonly kind: 'trouble'; readonly message: string }
   | { readonly kind: 'closed' };

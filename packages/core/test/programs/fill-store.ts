@@ -7,7 +7,7 @@ import { HOST_ORDER } from '../support/on-host.ts';
 
 const [directory = ''] = process.argv.slice(2);
 mkdirSync(directory, { recursive: true });
-const store = await SqliteJobStore.open(directory);
+const store = await SqliteJobStore.open(directory, () => undefined);
 // Node ignores SIGXFSZ: a write beyond the limit fails with EFBIG, as one on a full disk fails with ENOSPC.
 if (spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=300000']).status !== 0) throw new Error('prlimit failed');
 const { isolation, limits } = HOST_ORDER;
