@@ -57,6 +57,24 @@ describe.each(users)('the doctor, as %s (undefined: whoever runs the tests)', (u
   });
 });
 
+const refused: readonly { readonly uid: number | undefined; readonly flag: readonly string[]; readonly said: string }[] = [
+  { uid: users.at(-1), flag: ['--run-as', 'root'], said: '--run-as must not be given: only root' },
+  { uid: users.at(-1), flag: ['--job-uids', '70000-79999'], said: '--job-uids must not be given: only root' },
+  ...(users.length === 1
+    ? []
+    : [{ uid: undefined, flag: ['--run-as', 'nobody-of-this-name'], said: '--run-as must be the name or number' }]),
+];
+
+it.each(refused)(
+  'users that this host cannot have jobs run as are told with all the rest that it can: $flag [ISO-7]',
+  async ({ uid, flag, said }) => {
+    const { code, stdout, stderr } = await doctor(flag, uid);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout).toMatch(/^(available|missing {2}) {2}kill\.sweep +\S/m);
+    expect(stdout).toContain(`\nThis host does not enforce what these flags ask for: ${said}`);
+  },
+);
+
 it('a mistake in its flags is one line and exit code 2 [CLI-7]', async () => {
   expect(await doctor(['--max-memory', 'much'])).toMatchObject({
     code: 2,

@@ -50,8 +50,8 @@ async function examineIn(stateDir: string, jobs: JobOptions): Promise<Examinatio
     } catch (error) {
       if (!(error instanceof CoreError)) throw error;
       const explained = explainCore(error, stateDir);
-      if (explained instanceof UsageError) throw explained;
-      problem ??= error.message;
+      if (explained instanceof UsageError && !isOfTheHost(error)) throw explained;
+      problem ??= explained instanceof UsageError ? explained.message : error.message;
     }
   }
   throw new StartError(problem ?? 'nothing could be examined');
@@ -63,10 +63,15 @@ async function examineWith(runner: JobRunner): Promise<Examination> {
   return { capabilities: runner.capabilities(), trials };
 }
 
+/** Which users there are, and whether jobs can be theirs, is the host's to say: another one would take the same flags. */
+function isOfTheHost({ field = '' }: CoreError): boolean {
+  return /^(runAs|jobUids)/.test(field);
+}
+
 function lessThan({ cgroup, jobUids }: JobOptions): JobOptions[] {
   const least: JobOptions = { isolation: { modes: ['host'] }, enforcement: 'best-effort', ...(cgroup === undefined ? {} : { cgroup }) };
   const ownUids = { ...least, ...(jobUids === undefined ? {} : { jobUids }) };
-  return process.getuid?.() === 0 ? [ownUids, { ...least, runAs: '0' }] : [ownUids];
+  return process.getuid?.() === 0 ? [ownUids, { ...least, runAs: '0' }] : [least];
 }
 
 /** On the file system that the server would use, where that was said. */
