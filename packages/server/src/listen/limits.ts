@@ -9,7 +9,8 @@ export interface ListenLimits {
   readonly maxStreamsPerSession: number;
   /**
    * Streams of a connection that its client resets: so many at once, and so many a second. A client that opens and leaves calls one after another does not get to this, because each takes a round
-   * trip and half a millisecond of the server; a flood that does not wait for answers gets to it in the first tenth of a second.
+   * trip and half a millisecond of the server; a flood that does not wait for answers does, within the first second of a machine that handles more than that rate. One that is slower is never
+   * asked for more than it can do: there a flood is a client like any other that calls as fast as it is answered.
    */
   readonly resetBurst: number;
   readonly resetsPerSecond: number;
