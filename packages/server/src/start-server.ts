@@ -40,6 +40,8 @@ export interface StartServerOptions {
   readonly limits?: Partial<ListenLimits>;
   /** How hosts in client certificates are resolved; default: by the system. */
   readonly resolve?: Resolve;
+  /** Called with the number of open calls whenever it changes. Must not throw. */
+  readonly onOpenCalls?: (count: number) => void;
   /** Default: nothing is logged. */
   readonly log?: Log;
 }
@@ -82,7 +84,7 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
   const policy = new Policy(options.rolesOf ?? (() => ['owner']));
   const hosts = new HostAddresses(options.resolve);
   const connections = new OpenConnections(limits, new HeldBytes(limits.maxHeldBytes), log);
-  const calls = new OpenCalls(limits.maxLastingCalls);
+  const calls = new OpenCalls(limits.maxLastingCalls, options.onOpenCalls ?? (() => undefined));
   const shutdown = new AbortController();
   const host: Host = {
     runner,

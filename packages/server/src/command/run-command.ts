@@ -5,6 +5,7 @@ import { startServer, type RunningServer } from '../start-server.ts';
 import { version } from '../version.ts';
 import { doctor } from './doctor.ts';
 import { explainCore } from './explain-core.ts';
+import { heapGrowth } from './heap-growth.ts';
 import { inspect } from './inspect.ts';
 import { parseOptions, type Environment, type ServeOptions } from './options.ts';
 import { readIdentity, StartError } from './read-identity.ts';
@@ -55,7 +56,7 @@ async function start(options: ServeOptions, log: Log): Promise<RunningServer> {
   const identity = await readIdentity(options);
   const { host, port, stateDir, jobs } = options;
   try {
-    return await startServer({ host, port, stateDir, identity, log, jobs });
+    return await startServer({ host, port, stateDir, identity, log, jobs, onOpenCalls: heapGrowth() });
   } catch (error) {
     if (error instanceof CoreError) throw explainCore(error, stateDir);
     const code = listenErrorCode(error);

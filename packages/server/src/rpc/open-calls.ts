@@ -5,11 +5,16 @@ import type { Principal } from '../identify/principal.ts';
 export class OpenCalls {
   readonly #mostLasting: number;
   readonly #lasting = new Map<Principal, number>();
+  readonly #onCount: (count: number) => void;
   #count = 0;
 
-  /** @param mostLasting Of one principal at a time, over all its connections. */
-  constructor(mostLasting: number) {
+  /**
+   * @param mostLasting Of one principal at a time, over all its connections.
+   * @param onCount Called with each new count.
+   */
+  constructor(mostLasting: number, onCount: (count: number) => void) {
     this.#mostLasting = mostLasting;
+    this.#onCount = onCount;
   }
 
   get count(): number {
@@ -18,9 +23,9 @@ export class OpenCalls {
 
   /** Answers what must be called once when the handler has ended. */
   enter(): () => void {
-    this.#count += 1;
+    this.#add(1);
     return () => {
-      this.#count -= 1;
+      this.#add(-1);
     };
   }
 
@@ -39,5 +44,10 @@ export class OpenCalls {
       if (left === 0) this.#lasting.delete(principal);
       else this.#lasting.set(principal, left);
     };
+  }
+
+  #add(calls: number): void {
+    this.#count += calls;
+    this.#onCount(this.#count);
   }
 }
