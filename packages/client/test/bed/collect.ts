@@ -7,7 +7,16 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** The data of all chunks, as text. */
+export function kinds(events: readonly OutputEvent[]): string[] {
+  return events.map(({ kind }) => kind);
+}
+
+/** The data of all chunks. */
+export function bytes(events: readonly OutputEvent[]): Buffer {
+  return Buffer.concat(events.flatMap((event) => (event.kind === 'chunk' ? [event.data] : [])));
+}
+
+/** The same as text. */
 export function text(events: readonly OutputEvent[]): string {
-  return Buffer.concat(events.flatMap((event) => (event.kind === 'chunk' ? [event.data] : []))).toString();
+  return bytes(events).toString();
 }
