@@ -1,6 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
 import { fromBinary } from '@bufbuild/protobuf';
 import type { LauncherHello } from '@worker/supervisor';
 import { LauncherResponseSchema } from '@worker/supervisor';
@@ -8,15 +5,13 @@ import { closedError, CoreError } from '../core-error.ts';
 import type { HostAbilities } from '../examine/host-abilities.ts';
 import { hostAbilities } from '../examine/host-abilities.ts';
 import type { LogEvent } from '../job-runner.ts';
-import { FrameDecoder } from './frame-codec.ts';
 import { encodeLook, encodeOrder, encodeRelayed, refusalOf } from './launch-message.ts';
 import type { LaunchAnswer, Launcher, LaunchOrder } from './launcher.ts';
+import { LauncherProcess } from './launcher-process.ts';
 import { Relay } from './relay.ts';
 
 const PROTOCOL_VERSION = 2;
 const HELLO_MS = 10_000;
-/** A launcher that leaves by itself does so at once; one that is still starting a job is not waited for longer. */
-const LEAVE_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
 /** A launcher that has not said by then whether a job is watched may hang: the job itself may tell meanwhile. */
 const LOOK_MS = 1000;
@@ -54,9 +49,7 @@ export class ProcessLauncher implements Launcher {
   #isGreeted = false;
   #abilities = hostAbilities(undefined);
   #sequence = 0n;
-  #child: ChildProcess | undefined;
-  #socket: Socket | undefined;
-  #corked = false;
+  #process: LauncherProcess | undefined;
   /** Launchers in a row that died without an answer. */
   #failures = 0;
   #restart: NodeJS.Timeout | undefined;
@@ -130,49 +123,17 @@ export class ProcessLauncher implements Launcher {
     this.#orders.clear();
     this.#looks.clear();
     this.#endRelays();
-    const child = this.#child;
-    const socket = this.#socket;
-    socket?.end();
-    if (child !== undefined && isAlive(child)) await exitWithin(child, LEAVE_MS);
     // One that never said hello is no launcher of ours, and has started nothing.
-    if (child !== undefined && isAlive(child) && !this.#isGreeted) child.kill('SIGKILL');
-    socket?.destroy();
-    child?.stderr?.destroy();
+    await this.#process?.leave({ orBeKilled: !this.#isGreeted });
   }
 
   #spawn(): void {
-    // Detached: a signal to the terminal's process group must not reach it. No environment of the server's but PATH.
-    const child = spawn(this.#options.binary, this.#arguments(), {
-      detached: true,
-      cwd: '/',
-      env: { PATH: process.env['PATH'] ?? '' },
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    const launcher = new LauncherProcess(this.#options.binary, this.#arguments(), {
+      onFrame: (frame) => this.#receive(launcher, frame),
+      onEnd: (error) => this.#died(launcher, error),
+      log: this.#options.log,
     });
-    child.unref();
-    this.#child = child;
-    child.on('error', (error) => this.#died(child, error));
-    child.on('exit', (code, signal) =>
-      this.#died(child, new Error(signal === null ? `it exited with ${code}` : `it was ended by ${signal}`)),
-    );
-    child.stderr?.on('data', (text: Buffer) => {
-      this.#options.log({ level: 'warn', message: `launcher: ${text.toString().trim().slice(0, 2000)}` });
-    });
-    // An extra stdio pipe of Node's is a connected stream socket, open in both directions.
-    // Without descriptors left there is not even the list; the error event follows.
-    const socket = (child.stdio as typeof child.stdio | undefined)?.[3] as Socket | null | undefined;
-    if (socket === null || socket === undefined) return;
-    this.#socket = socket;
-    const decoder = new FrameDecoder();
-    socket.on('data', (piece: Buffer) => {
-      try {
-        for (const frame of decoder.push(piece)) if (!socket.destroyed) this.#receive(child, frame);
-      } catch (error) {
-        this.#options.log({ level: 'error', message: 'the launcher sent what is no message; it is replaced', error });
-        child.kill('SIGKILL');
-      }
-    });
-    // Its end shows as the exit of the process; what was written to it in vain is sent again to the next.
-    socket.on('error', () => undefined);
+    this.#process = launcher;
   }
 
   #arguments(): string[] {
@@ -182,11 +143,11 @@ export class ProcessLauncher implements Launcher {
     return ['launcher', '--state-dir', stateDir, ...(cgroup === 'auto' ? [] : ['--cgroup', cgroup]), ...uids, ...user];
   }
 
-  #receive(child: ChildProcess, frame: Uint8Array): void {
+  #receive(launcher: LauncherProcess, frame: Uint8Array): void {
     const { sequence, response } = fromBinary(LauncherResponseSchema, frame);
     switch (response.case) {
       case 'hello':
-        this.#greeted(child, response.value);
+        this.#greeted(launcher, response.value);
         break;
       case 'launched':
         this.#answered<LaunchAnswer>(this.#orders, sequence, () => ({ kind: 'launched', relay: this.#relay(sequence) }));
@@ -210,7 +171,7 @@ export class ProcessLauncher implements Launcher {
     }
   }
 
-  #greeted(child: ChildProcess, { protocolVersion, host }: LauncherHello): void {
+  #greeted(launcher: LauncherProcess, { protocolVersion, host }: LauncherHello): void {
     this.#isGreeted = true;
     if (protocolVersion === PROTOCOL_VERSION) {
       this.#abilities = hostAbilities(host);
@@ -221,8 +182,7 @@ export class ProcessLauncher implements Launcher {
     this.#hello.reject(new CoreError('unavailable', message));
     // The binary was replaced under us. What this one answers might mean something else: nothing more is taken from it.
     this.#options.log({ level: 'error', message });
-    this.#socket?.destroy();
-    child.kill('SIGKILL');
+    launcher.kill();
   }
 
   #answered<T>(asked: Map<bigint, Asked<T>>, sequence: bigint, answer: () => T): void {
@@ -246,11 +206,9 @@ export class ProcessLauncher implements Launcher {
     for (const relay of this.#relays.values()) relay.end({ kind: 'cut' });
   }
 
-  #died(child: ChildProcess, error: Error): void {
-    if (this.#child !== child || this.#closing !== undefined) return;
-    this.#child = undefined;
-    this.#socket?.destroy();
-    this.#socket = undefined;
+  #died(launcher: LauncherProcess, error: Error): void {
+    if (this.#process !== launcher || this.#closing !== undefined) return;
+    this.#process = undefined;
     this.#endRelays();
     this.#hello.reject(new CoreError('unavailable', 'the launcher cannot be started', { cause: error }));
     this.#options.log({ level: 'warn', message: 'the launcher has died; another is started', error });
@@ -263,7 +221,7 @@ export class ProcessLauncher implements Launcher {
     try {
       this.#spawn();
     } catch (error) {
-      // spawn throws where the host is out of descriptors or processes.
+      // The host is out of descriptors or processes.
       this.#options.log({ level: 'error', message: 'the launcher cannot be started; trying again', error });
       this.#failures += 1;
       this.#restart = setTimeout(() => this.#replace(), LONGEST_PAUSE_MS);
@@ -272,32 +230,8 @@ export class ProcessLauncher implements Launcher {
     for (const { frame } of [...this.#orders.values(), ...this.#looks.values()]) this.#write(frame);
   }
 
+  /** Whoever has died gets nothing: the next one gets all that was not answered. */
   #write(frame: Uint8Array): void {
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    // What one turn of the loop orders goes out in one call.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(frame);
+    this.#process?.write(frame);
   }
-}
-
-function isAlive({ pid, exitCode, signalCode }: ChildProcess): boolean {
-  return pid !== undefined && exitCode === null && signalCode === null;
-}
-
-async function exitWithin(child: ChildProcess, ms: number): Promise<void> {
-  const done = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => done.resolve(undefined), ms);
-  child.once('exit', () => done.resolve(undefined));
-  child.ref();
-  await done.promise;
-  child.unref();
-  clearTimeout(timer);
 }
