@@ -80,7 +80,7 @@ fn wire(message: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The entries are written by `tests/vectors.rs` of the supervisor: one `"frame": "hex"` each.
+/// The entries are written by `tests/vectors` of the supervisor: one `"frame": "hex"` each.
 fn frame_of(entry: &str) -> Option<Vec<u8>> {
     let hex = entry.split_once("\"frame\": \"")?.1.split_once('"')?.0;
     hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
