@@ -11,6 +11,7 @@ import {
   follow,
   HeldBack,
   openDescriptors,
+  ownUid,
   processesOf,
   SmallDisk,
   supervisorsOf,
@@ -234,7 +235,7 @@ test('a server without descriptors loses no job, and tells all of them once it h
 test.runIf(asRoot)(
   'where no process can be made starts fail typed, a fork in a job fails as Linux says, and both work again afterwards [SUB-6]',
   async () => {
-    const uid = 1_992_000_000 + (process.pid % 100_000);
+    const uid = ownUid();
     await using bed = await TestBed.open({ uid });
     const launcher = launcherOf(bed);
     const seen = new Set<string>();

@@ -10,6 +10,7 @@ import {
   isAlive,
   Lifeline,
   OwnHost,
+  ownUid,
   processesOf,
   supervisorsOf,
   TestBed,
@@ -43,7 +44,7 @@ const asRoot = process.getuid?.() === 0;
 const host = { isolation: { mode: IsolationMode.HOST } };
 const sandbox = { isolation: { mode: IsolationMode.SANDBOX } };
 // Nobody else's: a job that kills all that it may kills all of this user.
-const ordinary = asRoot ? { uid: 1_990_000_000 + (process.pid % 100_000) } : {};
+const ordinary = asRoot ? { uid: ownUid() } : {};
 
 const grounds: readonly Ground[] = [
   ...(asRoot
