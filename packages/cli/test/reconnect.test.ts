@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { writeFileSync } from 'node:fs';
-import { eventually, openDescriptors, parentOf, processesOf, programPath, seededRandom, ServerProcess } from '@worker/testing';
+import { CuttingProxy, eventually, parentOf, processesOf, programPath, seededRandom, ServerProcess } from '@worker/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 
@@ -160,10 +160,12 @@ test('a job that is still queued is waited for, by logs with and without --follo
   try {
     const id = (await cli.worker('submit', '-q', '--', 'sh', '-c', 'echo started')).stdout.toString().trim();
     expect((await cli.worker('list', '--state', 'queued', '-q')).stdout.toString().trim()).toBe(id);
-    const before = openDescriptors(pid);
-    await using present = cli.start('logs', id);
-    await using follow = cli.start('logs', '-f', id);
-    await eventually(() => openDescriptors(pid) >= before + 2, { what: 'both are connected' });
+    // By a way of their own: the server may still have connections of the commands before.
+    await using way = await CuttingProxy.open({ port: Number(new URL(await cli.bed.server.ready).port), fateOf: () => undefined });
+    const address = ['--address', `https://127.0.0.1:${way.port}`];
+    await using present = cli.start('logs', ...address, id);
+    await using follow = cli.start('logs', '-f', ...address, id);
+    await eventually(() => way.connections === 2, { what: 'both are connected', deadline: 20_000 });
     process.kill(launcher, 'SIGCONT');
     for (const one of [present, follow]) expect(await one.ended()).toMatchObject({ code: 0, stdout: Buffer.from('started\n'), stderr: '' });
   } finally {
