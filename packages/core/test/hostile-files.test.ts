@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
 import { findStart } from '../src/output/find-start.ts';
 import { OutputCursor } from '../src/output/output-cursor.ts';
@@ -12,7 +12,9 @@ import { parseResult } from '../src/recover/read-result.ts';
 import { spoiled, vectorFiles } from './support/hostile-bytes.ts';
 import type { Piece } from './support/write-frames.ts';
 import { FILE_TIME_NS, writeFrames } from './support/write-frames.ts';
-import { inBytes, judge, resealedFile, wholeFrames } from './support/judge.ts';
+import { buildJudge, inBytes, judge, resealedFile, wholeFrames } from './support/judge.ts';
+
+beforeAll(buildJudge, 600_000);
 
 const directory = mkdtempSync(join(tmpdir(), 'core-hostile-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -143,8 +145,6 @@ function sealedIndex(entries: readonly MadeUp[], ends: readonly number[]): Buffe
 }
 
 test('[OUT-8] the Rust reader and this one find the same frames in the same bytes', async () => {
-  // Built before the time of the property runs.
-  judge([]);
   await fc.assert(
     fc.asyncProperty(fc.array(file, { minLength: 300, maxLength: 400, size: 'max' }), async (files) => {
       const found: string[] = [];

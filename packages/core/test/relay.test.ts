@@ -9,7 +9,8 @@ import { collect } from './support/collect.ts';
 test('[KILL-1] [JOB-2] a signal or a stop that falls into the first moments of a job, or into the move to its socket, is done exactly once', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const script = 'trap "echo got" USR1; echo ready; while :; do sleep 0.01; done';
+  // Forty that turned round would have the machine to themselves.
+  const script = 'trap "echo got" USR1; echo ready; while :; do sleep 1000 & wait; done';
   const jobs = Array.from({ length: 40 }, async (_, index) => {
     const { job } = await runner.submit({ argv: ['sh', '-c', script] });
     const reader = runner.output(job.id)[Symbol.asyncIterator]();
@@ -32,7 +33,7 @@ test('[KILL-1] [JOB-2] a signal or a stop that falls into the first moments of a
 test('[KILL-1] a stop with a grace whose way changes in between is heard by the program once', async () => {
   await using bed = new Bed();
   const runner = await bed.open();
-  const script = 'trap "echo asked" TERM; echo ready; while :; do sleep 0.01; done';
+  const script = 'trap "echo asked" TERM; echo ready; while :; do sleep 1000 & wait; done';
   const jobs = Array.from({ length: 20 }, async () => {
     const { job } = await runner.submit({ argv: ['sh', '-c', script] });
     const reader = runner.output(job.id)[Symbol.asyncIterator]();

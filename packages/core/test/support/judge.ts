@@ -9,14 +9,23 @@ import type { Piece } from './write-frames.ts';
 import { writeFrames } from './write-frames.ts';
 
 const native = fileURLToPath(new URL('../../../supervisor/native/', import.meta.url));
-let built = false;
+
+// A debug build's symbols would cost more than its compilation saves, and the linker's slow pass as much again: the profile and the place are those of the supervisor's own tests, which build the same.
+const env = {
+  ...process.env,
+  CARGO_TARGET_DIR: `${native}target/tests`,
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+};
+const cargo = (command: string): string[] => [command, '--quiet', '--release', '--locked', '--example', 'judge'];
+
+/** To be called before {@link judge}: that may take minutes, where the supervisor's tests have not run yet. */
+export function buildJudge(): void {
+  execFileSync('cargo', cargo('build'), { cwd: native, env, stdio: ['ignore', 'ignore', 'inherit'] });
+}
 
 /** What the supervisor's own code makes of each of these, a line each: see native/examples/judge.rs. */
 export function judge(records: readonly (readonly ['o' | 'l', Uint8Array])[]): string[] {
-  const cargo = (command: string, ...more: string[]) => [command, '--quiet', '--release', '--locked', '--example', 'judge', ...more];
-  // A debug build's symbols would cost more than its compilation saves: the profile is that of the other native tests, which build the same.
-  if (!built) execFileSync('cargo', cargo('build'), { cwd: native, stdio: ['ignore', 'ignore', 'inherit'] });
-  built = true;
   const input = Buffer.concat(
     records.flatMap(([kind, bytes]) => {
       const head = Buffer.from(`${kind}\0\0\0\0`);
@@ -24,7 +33,7 @@ export function judge(records: readonly (readonly ['o' | 'l', Uint8Array])[]): s
       return [head, bytes];
     }),
   );
-  return execFileSync('cargo', cargo('run'), { cwd: native, input, maxBuffer: 2 ** 30, encoding: 'utf8' })
+  return execFileSync('cargo', cargo('run'), { cwd: native, env, input, maxBuffer: 2 ** 30, encoding: 'utf8' })
     .split('\n')
     .slice(0, -1);
 }

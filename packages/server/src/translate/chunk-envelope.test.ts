@@ -1,4 +1,4 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { equals, fromBinary } from '@bufbuild/protobuf';
 import type { OutputChunkEvent } from '@worker/core';
 import { StreamOutputResponseSchema } from '@worker/protocol';
 import fc from 'fast-check';
@@ -24,7 +24,10 @@ it('a chunk in its envelope is the message that the protocol library would make 
       const bytes = Buffer.concat([head, data]);
       expect(bytes.readUInt8(0)).toBe(0);
       expect(bytes.readUInt32BE(1)).toBe(bytes.length - 5);
-      expect(fromBinary(StreamOutputResponseSchema, new Uint8Array(bytes.subarray(5)))).toEqual(outputMessage(chunk));
+      const meant = outputMessage(chunk);
+      const read = fromBinary(StreamOutputResponseSchema, new Uint8Array(bytes.subarray(5)));
+      // toEqual would take a minute over so many bytes.
+      expect(equals(StreamOutputResponseSchema, read, meant)).toBe(true);
     }),
   );
 });
