@@ -49,6 +49,10 @@ certs: ## The development PKI under certs/; DAYS=N sets how long leaves are vali
 test: build ## Every test that needs no system package; the last line sums them
 	@tools/run-tests.sh test native-test
 
+.PHONY: soak
+soak: build ## The tests of make test, each with all the rounds, kills and bytes it was made for
+	@WORKER_TEST_SOAK=1 tools/run-tests.sh test native-test
+
 .PHONY: qemu
 qemu:
 	@packages/vm/prepare/install-qemu.sh

@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['../../tools/property-tests.ts'],
+    // On few processors, too: most tests wait for processes, and each file has its own.
+    maxWorkers: 3,
     // Each starts a server.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { seededRandom, within } from '@worker/testing';
+import { rounds, seededRandom, within } from '@worker/testing';
 import { expect, test } from 'vitest';
 import type { ConnectionChange } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
@@ -8,7 +8,7 @@ import { writeRandomFile } from './bed/random-file.ts';
 import { readAll } from './bed/reading.ts';
 
 const MIB = 1024 * 1024;
-const KILLS = 6;
+const KILLS = rounds(4, 6);
 const BLOCKS = 64;
 
 /** One block after another, a moment apart, until all are written: it outlives the kills. */

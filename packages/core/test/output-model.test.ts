@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OutputEvent, OutputStart } from '@worker/core';
+import { rounds } from '@worker/testing';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { compressOutput } from '../src/output/compress-output.ts';
@@ -99,7 +100,7 @@ type Story = typeof story extends fc.Arbitrary<infer T> ? Omit<T, 'long'> & { re
 const outputs = new OpenOutputs();
 
 test('[OUT-2] [OUT-4] [OUT-11] every start, stream, chunk size, live or not, torn or whole: a reader gets exactly what the model says', async () => {
-  await fc.assert(fc.asyncProperty(story, check), { numRuns: 2000 });
+  await fc.assert(fc.asyncProperty(story, check), { numRuns: rounds(500, 2000) });
 }, 120_000);
 
 test('[OUT-11] [OUT-12] [OUT-13] the same of long output, with an index, whole or spoiled, and compressed under the reader', async () => {
@@ -108,7 +109,7 @@ test('[OUT-11] [OUT-12] [OUT-13] the same of long output, with an index, whole o
       story.map((told) => ({ ...told, long: true })),
       check,
     ),
-    { numRuns: 300 },
+    { numRuns: rounds(75, 300) },
   );
 }, 120_000);
 

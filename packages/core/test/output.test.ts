@@ -3,18 +3,20 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobRunner } from '@worker/core';
 import { lines } from '@worker/core';
-import { eventually, Gate, switchesWithin } from '@worker/testing';
+import { eventually, Gate, rounds, switchesWithin } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { Bed } from './support/bed.ts';
 import { collect, sha256 } from './support/collect.ts';
 
 const MIB = 1024 * 1024;
 
-test('[OUT-1] [OUT-2] [OUT-3] 64 MiB of random bytes are identical for ten readers that join at random', async () => {
+const RANDOM_MIB = rounds(16, 64);
+
+test(`[OUT-1] [OUT-2] [OUT-3] ${RANDOM_MIB} MiB of random bytes are identical for ten readers that join at random`, async () => {
   await using bed = new Bed();
   const runner = await bed.open();
   const { job } = await runner.submit({
-    argv: ['sh', '-c', 'head -c 67108864 /dev/urandom | tee /dev/stderr | sha256sum'],
+    argv: ['sh', '-c', `head -c ${RANDOM_MIB * MIB} /dev/urandom | tee /dev/stderr | sha256sum`],
     limits: { outputBytes: 1024 * MIB },
   });
   const readers = Array.from({ length: 10 }, async (_, index) => {
@@ -22,14 +24,14 @@ test('[OUT-1] [OUT-2] [OUT-3] 64 MiB of random bytes are identical for ten reade
     await eventually(
       async () => {
         const { state } = await runner.get(job.id);
-        return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= index * 6 * MIB);
+        return state.kind === 'completed' || (state.kind === 'running' && state.outputBytes >= (index * RANDOM_MIB * MIB) / 10);
       },
       { what: 'the job has got so far', deadline: 60_000 },
     );
     return collect(runner.output(job.id, { maxChunkBytes: [MIB, 65_536, 1000][index % 3] ?? 1 }));
   });
   for (const { stdout, stderr, both, end } of await Promise.all(readers)) {
-    expect(stderr.length).toBe(64 * MIB);
+    expect(stderr.length).toBe(RANDOM_MIB * MIB);
     expect(stdout.toString()).toContain(sha256(stderr));
     expect(end).toMatchObject({ complete: true, length: both.length, sha256: sha256(both) });
   }

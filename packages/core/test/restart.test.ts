@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CoreError, Job, JobRunner } from '@worker/core';
 import { findSupervisor } from '@worker/supervisor';
-import { eventually, Gate } from '@worker/testing';
+import { eventually, Gate, rounds } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { stateOfResult } from '../src/job/state-of-result.ts';
 import { ProcessLauncher } from '../src/launch/process-launcher.ts';
@@ -14,7 +14,7 @@ import { collect } from './support/collect.ts';
 import { startProgram } from './support/program.ts';
 import { HOST_ORDER } from './support/on-host.ts';
 
-const KILLS = 20;
+const KILLS = rounds(8, 20);
 
 test(`[RUN-1] [SUB-1] [SUB-2] ${KILLS} kills of the server at random instants: no accepted job is lost, none runs twice, no line is lost or doubled`, async () => {
   await using bed = new Bed();

@@ -8,6 +8,7 @@ import {
   followAcrossRestarts,
   programPath,
   retried,
+  rounds,
   seededRandom,
   sha256,
   ServerProcess,
@@ -16,10 +17,10 @@ import {
   type OutputTally,
 } from '../src/index.ts';
 
-const KILLS = 20;
+const KILLS = rounds(10, 20);
 const WRITERS = 4;
 
-test('twenty kill -9 of the server at random instants lose no submission, no line and no exit code, and run nothing twice [RUN-1, SUB-1, SUB-2, SUB-3, OUT-2, OUT-3]', async () => {
+test(`${KILLS} kill -9 of the server at random instants lose no submission, no line and no exit code, and run nothing twice [RUN-1, SUB-1, SUB-2, SUB-3, OUT-2, OUT-3]`, async () => {
   const random = seededRandom();
   console.log(`WORKER_TEST_SEED=${random.seed}`);
   await using bed = await TestBed.open();

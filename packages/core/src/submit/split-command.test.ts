@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { rounds } from '@worker/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CoreError } from '../core-error.ts';
@@ -27,7 +28,7 @@ test('[SUB-7] given quotes alone, a command is split as sh splits it', () => {
       if (words.length === 0) expect(() => splitCommand(text)).toThrow(CoreError);
       else expect(splitCommand(text)).toEqual(words);
     }),
-    { numRuns: 300 },
+    { numRuns: rounds(100, 300) },
   );
 });
 
