@@ -1,9 +1,8 @@
 // The limit of a follower: a node:http2 server over the same TLS that writes the same bytes and does nothing else. Run as a child process.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { answerCalls } from './child-calls.ts';
+import { bareTlsOptions, closeBare, listenBare } from './listen-bare.ts';
 import { CHUNK_BYTES, LINE_MESSAGE, prefixOf } from './stream-messages.ts';
 import { ownMemory } from './own-memory.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -22,14 +21,7 @@ const lines = Buffer.concat(Array.from({ length: Math.ceil(piece.length / LINE_M
 const message = Buffer.concat([prefixOf(piece), piece]);
 
 const files = JSON.parse(process.argv[2] ?? '') as TlsFiles;
-const server = createSecureServer({
-  ca: readFileSync(files.ca),
-  cert: readFileSync(files.serverCert),
-  key: readFileSync(files.serverKey),
-  requestCert: true,
-  rejectUnauthorized: true,
-  minVersion: 'TLSv1.3',
-});
+const server = createSecureServer(bareTlsOptions(files));
 const sessions = new Set<ServerHttp2Session>();
 let windows: Windows | undefined;
 
@@ -48,8 +40,7 @@ server.on('stream', (stream: ServerHttp2Stream, headers) => {
   else if (path === '/quiet') stayOpen(stream);
   else void answerEmpty(stream);
 });
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
+const port = await listenBare(server);
 
 /** To a client of gRPC, such as Python's. */
 function sendMessages(stream: ServerHttp2Stream, bytes: number): void {
@@ -98,7 +89,7 @@ async function answerEmpty(stream: ServerHttp2Stream): Promise<void> {
 }
 
 const calls = {
-  url: (): string => `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  url: (): string => `https://127.0.0.1:${port}`,
   /** Of the client whose request was answered last. */
   windows: (): Windows | null => windows ?? null,
   memory: ownMemory,
@@ -111,8 +102,7 @@ const calls = {
 export type BareHttp2Calls = typeof calls;
 
 answerCalls(calls, async () => {
-  const closed = once(server, 'close');
-  server.close();
+  const closed = closeBare(server);
   for (const session of sessions) session.destroy();
   await closed;
 });
