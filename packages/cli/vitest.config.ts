@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 3,
     globalSetup: ['test/bed/build.ts'],
     // Each starts a server and a process a call.
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
   },
 });

@@ -1,14 +1,12 @@
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
-import { program } from './bed/run-cli.ts';
+import { environmentOf, program } from './bed/run-cli.ts';
 import { execFile } from 'node:child_process';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
-const nothingStored = async () => expect((await cli.worker('list', '-q', '--all')).stdout.toString()).toBe('');
+const nothingStored = async () => expect((await cli.bed.owner.jobs.listJobs({})).jobs).toEqual([]);
 
 test.each<[string, string[], RegExp]>([
   ['an empty command line', ['-c', ''], /^error: command /],
@@ -37,8 +35,7 @@ test('3 MB of arguments are refused, naming the limit, and nothing is stored [SU
   // So many words pass execve only under a stack limit above the usual one.
   const line = `ulimit -s 65536 && exec xargs -0 -n 1000 -s 4000000 '${process.execPath}' '${program}' run -- echo <'${file}'`;
   const outcome = await new Promise<{ code: number; stderr: string }>((resolve) => {
-    const env = { PATH: process.env['PATH'], HOME: cli.options.cwd, ...cli.options.env };
-    execFile('bash', ['-c', line], { cwd: cli.options.cwd, env }, (error, _stdout, stderr) =>
+    execFile('bash', ['-c', line], { cwd: cli.options.cwd, env: environmentOf(cli.options) }, (error, _stdout, stderr) =>
       resolve({ code: Number(error?.code ?? 0), stderr }),
     );
   });

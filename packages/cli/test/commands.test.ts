@@ -1,10 +1,7 @@
-import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
 const out = async (...args: string[]) => {
   const { code, stdout, stderr } = await cli.worker(...args);
@@ -22,13 +19,13 @@ test("the original client's session goes as its document shows it [CLI-8]", asyn
   expect(await logs.ended()).toMatchObject({ code: 0, stdout: Buffer.from('/\n/home\n'), stderr: '' });
   expect(await out('-s', id)).toBe('Status: stopped\nExit code: -1\n');
   const done = (await out('-c', 'sh', '-c', 'exit 3')).trim().slice(-36);
-  await cli.worker('wait', done);
+  await cli.bed.ended(done);
   expect(await out('-s', done)).toBe('Status: completed\nExit code: 3\n');
 });
 
 test('status tells what a job is and what became of it, for people and for programs', async () => {
   const id = await submit('--label', 'team=web', '--timeout', '1h', '--', 'sh', '-c', 'exit 3');
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   expect(await out('status', id)).toMatch(
     /^id: +\S+\ncommand: +sh -c 'exit 3'\nowner: +owner@example\.com\nstate: +completed\nended by: +exit code 3\nlabels: +team=web\n[^]*isolation: +sandbox, no network\nlimits: +time 1h[,\n]/,
   );
@@ -49,14 +46,14 @@ test('status tells what a job is and what became of it, for people and for progr
 
 test('an exit code of 0 is in the JSON, too: nobody has to know that protobuf leaves it out', async () => {
   const id = await submit('true');
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   expect(JSON.parse(await out('status', '-o', 'json', id))).toMatchObject({ exitCode: 0, state: 'JOB_STATE_COMPLETED' });
 });
 
 test('list is newest first, filtered, limited, and complete over its pages with --all [JOB-5]', async () => {
   const ids = [];
-  for (let index = 0; index < 5; index += 1) ids.unshift(await submit('--label', 'set=five', '--label', `n=${index}`, 'true'));
-  await cli.worker('wait', ids[0] ?? '');
+  for (let index = 0; index < 5; index += 1) ids.unshift(await cli.bed.run('true', { labels: { set: 'five', n: String(index) } }));
+  for (const id of ids) await cli.bed.ended(id);
   expect(await out('list', '-q', '--all', '--label', 'set=five')).toBe(ids.map((id) => `${id}\n`).join(''));
   expect(await out('list', '-q', '--limit', '2', '--label', 'set=five')).toBe(
     ids
@@ -123,7 +120,7 @@ test('logs --follow comes live: a line is there while the job still runs [OUT-2]
 
 test('logs begins with the last lines, or with what was written since a moment', async () => {
   const id = await submit('sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; done');
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   expect(await out('logs', '--tail', '2', id)).toBe('line 4\nline 5\n');
   expect(await out('logs', '--tail', '0', id)).toBe('');
   expect(await out('logs', '-f', '--tail', '1', id)).toBe('line 5\n');
@@ -140,7 +137,7 @@ test('logs begins with the last lines, or with what was written since a moment',
 
 test('logs --timestamps begins every line with its time, in order', async () => {
   const id = await submit('sh', '-c', 'echo one; sleep 0.3; echo two; sleep 0.3; printf three');
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   const lines = (await out('logs', '--timestamps', id)).split('\n');
   expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z /, ''))).toEqual(['one', 'two', 'three']);
   const stamps = lines.map((line) => line.split(' ', 1)[0]);
@@ -199,7 +196,7 @@ test('stop --all ends every job of the caller that has not ended, and takes no i
 test('stop --signal is what the job is asked with first [KILL-3]', async () => {
   await using run = cli.start('run', '--', 'sh', '-c', 'trap "echo asked; exit 5" HUP; echo ready; while :; do sleep 0.05; done');
   await run.wrote('ready');
-  const id = (await out('list', '--state', 'running', '-q')).trim();
+  const [id = ''] = await cli.bed.running();
   expect(await out('stop', '--signal', 'HUP', '--grace', '5s', id)).toBe(`${id}: stopped, stop requested (exit code 5)\n`);
   expect((await run.ended()).stdout.toString()).toBe('ready\nasked\n');
 });
@@ -207,7 +204,7 @@ test('stop --signal is what the job is asked with first [KILL-3]', async () => {
 test('signal reaches the job, which is not stopped by it', async () => {
   await using run = cli.start('run', '--', 'sh', '-c', 'trap "echo hup" HUP; trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done');
   await run.wrote('ready');
-  const id = (await out('list', '--state', 'running', '-q')).trim();
+  const [id = ''] = await cli.bed.running();
   expect(await out('signal', id, 'SIGHUP')).toBe('');
   await run.wrote('hup\n');
   expect(await out('signal', id, 'USR1')).toBe('');
@@ -223,7 +220,7 @@ test('wait is woken by the end of the job', async () => {
   const id = await submit('--isolation', 'host', '--env', `GATE=${gate.path}`, '--', 'sh', '-c', 'read _ <"$GATE"; exit 8');
   await using wait = cli.start('wait', id);
   gate.open();
-  expect(await within(10_000, 'wait ends', wait.ended())).toMatchObject({
+  expect(await wait.ended()).toMatchObject({
     code: 8,
     stdout: Buffer.from(`${id}: completed, exit code 8\n`),
   });

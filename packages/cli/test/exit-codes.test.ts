@@ -1,10 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
 const sh = (script: string) => cli.worker('run', '--', 'sh', '-c', script);
 
@@ -61,8 +59,8 @@ test('a job whose time is up makes run exit with 124, as timeout(1) does, and sa
 test('a job that somebody stops never reads as success, even when it exits with 0 [CLI-1] [KILL-3]', async () => {
   await using running = cli.start('run', '--', 'sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done');
   await running.wrote('ready');
-  const { stdout } = await cli.worker('list', '--state', 'running', '-q');
-  expect((await cli.worker('stop', stdout.toString().trim())).code).toBe(0);
+  const [id = ''] = await cli.bed.running();
+  expect((await cli.worker('stop', id)).code).toBe(0);
   const { code, stderr } = await running.ended();
   expect(code).toBe(143);
   expect(stderr).toMatch(/^worker: job \S+ was stopped: stop requested \(exit code 0\), asked for by owner@example.com\n$/m);

@@ -4,20 +4,18 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
-import { program } from './bed/run-cli.ts';
+import { environmentOf, program } from './bed/run-cli.ts';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
 const run = promisify(execFile);
 
 /** A line for bash, with $WORKER as the program; what it prints. */
 async function bash(line: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const WORKER = `${process.execPath} ${program}`;
-  const env = { PATH: process.env['PATH'], HOME: cli.options.cwd, ...cli.options.env, WORKER };
+  const env = { ...environmentOf(cli.options), WORKER };
   return within(20_000, `bash ends: ${line}`, run('bash', ['-c', line], { cwd: cli.options.cwd, env, maxBuffer: 1e8 }));
 }
 
@@ -26,8 +24,6 @@ async function submit(...words: string[]): Promise<string> {
   expect(code).toBe(0);
   return stdout.toString().trim();
 }
-
-const running = async () => (await cli.worker('list', '--state', 'running', '-q')).stdout.toString().split('\n').filter(Boolean);
 
 test('every byte comes out untouched: escapes, NUL, CR, invalid UTF-8, no last newline [CLI-3] [OUT-1]', async () => {
   const { code, stdout, stderr } = await cli.worker(
@@ -61,7 +57,7 @@ test('stdout of the job is on stdout and stderr of the job on stderr [CLI-3]', a
     stderr: 'err1\nerr2\n',
   });
   const id = await submit('sh', '-c', script);
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   expect(await cli.worker('logs', id)).toMatchObject({ code: 0, stdout: Buffer.from('out1\nout2\n'), stderr: 'err1\nerr2\n' });
   expect(await cli.worker('logs', '--stream', 'stderr', id)).toMatchObject({ code: 0, stdout: Buffer.alloc(0), stderr: 'err1\nerr2\n' });
   expect(await cli.worker('logs', '--stream', 'stdout', '--offset', '5', id)).toMatchObject({
@@ -73,7 +69,7 @@ test('stdout of the job is on stdout and stderr of the job on stderr [CLI-3]', a
 
 test('a stdout that takes nothing is one clear error, whatever the command [CLI-1] [CLI-7]', async () => {
   const id = await submit('echo', 'x');
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   for (const command of ['list', 'info', `status ${id}`, `logs ${id}`, `wait -o json ${id}`, 'version']) {
     const { stdout, stderr } = await bash(`$WORKER ${command} >/dev/full; echo $?`);
     expect([command, stdout]).toEqual([command, '125\n']);
@@ -84,16 +80,16 @@ test('a stdout that takes nothing is one clear error, whatever the command [CLI-
 test('logs | head -1 ends at once, in silence and without a failure [CLI-5]', async () => {
   const id = await submit('yes');
   expect(await bash(`$WORKER logs --follow ${id} | head -1; echo "\${PIPESTATUS[@]}"`)).toEqual({ stdout: 'y\n0 0\n', stderr: '' });
-  expect(await running()).toContain(id);
-  await cli.worker('-k', id);
+  expect(await cli.bed.running()).toContain(id);
+  await cli.bed.owner.jobs.stopJob({ id });
 });
 
 test('run | head -1 ends at once as by SIGPIPE, and says which job runs on [CLI-5]', async () => {
   const { stdout, stderr } = await bash('$WORKER run -- yes | head -1; echo "${PIPESTATUS[@]}"');
   expect(stdout).toBe('y\n141 0\n');
   const [, id = ''] = /^job (\S+) still running: worker stop \1\n$/.exec(stderr) ?? [];
-  expect(await running()).toContain(id);
-  await cli.worker('-k', id);
+  expect(await cli.bed.running()).toContain(id);
+  await cli.bed.owner.jobs.stopJob({ id });
 });
 
 test('list | head -1 ends in silence [CLI-5]', async () => {
@@ -117,7 +113,7 @@ test('a full disk under stdout is told, and never exits with 0 [CLI-1] [CLI-7]',
 test('a reader that does not read does not keep Ctrl-C from the job [CLI-4]', async () => {
   const child = spawn(process.execPath, [program, 'run', '--', 'yes'], {
     cwd: cli.options.cwd,
-    env: { PATH: process.env['PATH'], HOME: cli.options.cwd, ...cli.options.env },
+    env: environmentOf(cli.options),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   // A byte is read, then nothing any more: the pipe fills up.
@@ -130,7 +126,7 @@ test('a reader that does not read does not keep Ctrl-C from the job [CLI-4]', as
     20_000,
     'the job is gone',
     (async () => {
-      while ((await running()).length > 0);
+      while ((await cli.bed.running()).length > 0);
     })(),
   );
   child.stdout.resume();
@@ -147,7 +143,7 @@ test('a signal that ends the caller is passed on, and the job with it [CLI-4]', 
     await started.wrote('ready');
     started.child.kill(signal);
     expect(await started.ended()).toMatchObject({ code, signal: null });
-    expect(await running()).toEqual([]);
+    expect(await cli.bed.running()).toEqual([]);
   }
 });
 
@@ -162,7 +158,7 @@ test('output that goes to a file is complete when run has ended [CLI-3]', async 
   const fd = openSync(file, 'w');
   const child = spawn(process.execPath, [program, 'run', '--', 'seq', '200000'], {
     cwd: cli.options.cwd,
-    env: { PATH: process.env['PATH'], HOME: cli.options.cwd, ...cli.options.env },
+    env: environmentOf(cli.options),
     stdio: ['ignore', fd, 'inherit'],
   });
   closeSync(fd);

@@ -1,18 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { writeFileSync } from 'node:fs';
 import { CuttingProxy, eventually, parentOf, processesOf, programPath, seededRandom, ServerProcess } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 
 const CTRL_C = '\x03';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
 const onHost = ['--isolation', 'host'];
-const idOfRunning = () =>
-  eventually(async () => (await cli.worker('list', '--state', 'running', '-q')).stdout.toString().trim(), { what: 'the job runs' });
+const idOfRunning = () => eventually(async () => (await cli.bed.running())[0], { what: 'the job runs' });
 const kill = () => cli.bed.server.kill('SIGKILL');
 const startAgain = async () => {
   cli.bed.server = new ServerProcess(cli.bed.server.options);
@@ -149,7 +146,7 @@ test('a server that does not come back in the time that was given is a failure t
     expect(stderr).toMatch(new RegExp(`^error: [^\\n]+\\nnext: .*worker logs --follow --offset 6 ${id}\\n$`));
   }
   await startAgain();
-  await cli.worker('-k', id);
+  await cli.bed.owner.jobs.stopJob({ id });
 });
 
 test('a job that is still queued is waited for, by logs with and without --follow [CLI-9]', async () => {

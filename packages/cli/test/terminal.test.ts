@@ -1,15 +1,12 @@
 import { eventually } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 
-let cli: CliBed;
-beforeAll(async () => void (cli = await CliBed.open()));
-afterAll(() => cli[Symbol.asyncDispose]());
+const cli = await CliBed.forFile();
 
 const CTRL_C = '\x03';
 const CTRL_BACKSLASH = '\x1c';
-const running = async () => (await cli.worker('list', '--state', 'running', '-q')).stdout.toString().split('\n').filter(Boolean);
-const nothingRuns = () => eventually(async () => (await running()).length === 0, { what: 'no job runs' });
+const nothingRuns = () => eventually(async () => (await cli.bed.running()).length === 0, { what: 'no job runs' });
 
 const hostile = String.raw`printf 'a\033[31mred\033]0;title\007\033]52;c;eA==\007\302\233\342\200\256b\r\nlast\n'`;
 const neutral = 'a^[[31mred^[]0;title^G^[]52;c;eA==^G<U+009B><U+202E>b\r\nlast\r\n';
@@ -24,7 +21,7 @@ test('escapes of the job are made visible on a terminal, on stdout and on stderr
 
 test('logs makes them visible, too, and --raw leaves them as they are [CLI-3]', async () => {
   const id = (await cli.worker('submit', '-q', '--', 'sh', '-c', hostile)).stdout.toString().trim();
-  await cli.worker('wait', id);
+  await cli.bed.ended(id);
   await using shown = cli.terminal(['logs', id]);
   expect(await shown.ended()).toBe(0);
   expect(shown.screen).toBe(neutral);
@@ -118,7 +115,7 @@ test('the third Ctrl-C leaves with 130 and says what still runs and how to end i
   terminal.type(CTRL_C);
   expect(await terminal.ended()).toBe(130);
   const [, id = ''] = /job (\S+) still running: worker stop \1\r\n$/.exec(terminal.screen) ?? [];
-  expect(await running()).toEqual([id]);
+  expect(await cli.bed.running()).toEqual([id]);
   expect((await cli.worker('stop', '--grace', '0', id)).code).toBe(0);
 });
 
@@ -136,8 +133,8 @@ test('Ctrl-C on logs leaves, and the job runs on [CLI-4]', async () => {
   await terminal.shows('ready');
   terminal.type(CTRL_C);
   expect(await terminal.ended()).toBe(130);
-  expect(await running()).toEqual([id]);
-  await cli.worker('-k', id);
+  expect(await cli.bed.running()).toEqual([id]);
+  await cli.bed.owner.jobs.stopJob({ id });
 });
 
 test('a command in a list is cut to the width of the terminal instead of wrapping', async () => {

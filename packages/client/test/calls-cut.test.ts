@@ -1,18 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { WorkerClient, WorkerError } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { collect, text } from './bed/collect.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 
 test('an abort ends every call with its own reason, also one that waits [JOB-4]', async () => {
   const id = await bed.run(owner, 'echo ready; exec sleep 1000');

@@ -1,5 +1,5 @@
 import { CuttingProxy, rounds, seededRandom, within, type Fate, type Random } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { WorkerClient, WorkerError } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { writeRandomFile } from './bed/random-file.ts';
@@ -11,13 +11,8 @@ const CUTS = Number(process.env['WORKER_TEST_CUTS'] ?? rounds(150, 500));
 const OUTPUT_BYTES = Math.ceil(CUTS * 0.512 * MIB);
 const DEADLINE_MS = 20_000 + CUTS * 600;
 
-let bed: ClientBed;
-let owner: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 
 /** Anywhere: in the handshake of TLS or of HTTP/2, within a frame, between two. Some connections are slow before, and a few just stop. */
 function fates(random: Random): (connection: number) => Fate | undefined {

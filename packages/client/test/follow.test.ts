@@ -1,16 +1,10 @@
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { WorkerClient } from '../src/index.ts';
+import { expect, test } from 'vitest';
 import { ClientBed } from './bed/client-bed.ts';
 import { collect, text } from './bed/collect.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 
 test('three hundred followers on one client all see the end, and do not keep a stop from getting through [OUT-5] [NET-5]', async () => {
   await using many = await bed.connect();

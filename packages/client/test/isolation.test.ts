@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SubmitOptions, WorkerClient } from '../src/index.ts';
+import { expect, test } from 'vitest';
+import type { SubmitOptions } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 
 test('limits and isolation go to the server and come back as those in force [LIM-5] [ISO-1]', async () => {
   const { shared } = bed.bed;

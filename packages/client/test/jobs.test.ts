@@ -1,17 +1,11 @@
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { toProtoJson, type WorkerClient } from '../src/index.ts';
+import { expect, test } from 'vitest';
+import { toProtoJson } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { collect, text } from './bed/collect.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
-let other: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  [owner, other] = await Promise.all([bed.connect(), bed.connect('other@example.com')]);
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const [owner, other] = await Promise.all([bed.connect(), bed.connect('other@example.com')]);
 
 test('submit, wait and follow give a job and its output as plain values [OUT-3] [JOB-2]', async () => {
   const { job, existing } = await owner.submit({

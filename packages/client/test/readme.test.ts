@@ -4,12 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ClientBed } from './bed/client-bed.ts';
 
-let bed: ClientBed;
-beforeAll(async () => void (bed = await ClientBed.open()));
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
 
 const samples = Array.from(
   readFileSync(new URL('../README.md', import.meta.url), 'utf8').matchAll(/```ts\n([^]*?)```/g),

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { WorkerError, type WorkerClient } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { collect } from './bed/collect.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
-let other: WorkerClient;
-beforeAll(async () => {
-  bed = await ClientBed.open();
-  [owner, other] = await Promise.all([bed.connect(), bed.connect('other@example.com')]);
-});
-afterAll(() => bed[Symbol.asyncDispose]());
+const bed = await ClientBed.forFile();
+const [owner, other] = await Promise.all([bed.connect(), bed.connect('other@example.com')]);
 
 const UNKNOWN = '01980000-0000-7000-8000-000000000000';
 

@@ -1,19 +1,16 @@
 import { within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FollowOptions, WorkerClient } from '../src/index.ts';
+import { beforeAll, expect, test } from 'vitest';
+import type { FollowOptions } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { collect, text } from './bed/collect.ts';
 
-let bed: ClientBed;
-let owner: WorkerClient;
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 let id: string;
 beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
   id = await bed.run(owner, 'for i in 1 2 3 4 5; do echo line $i; done; echo oops >&2; exec sleep 1000');
   for await (const event of owner.follow(id)) if (event.kind === 'chunk' && event.stream === 'stderr') break;
 });
-afterAll(() => bed[Symbol.asyncDispose]());
 
 test.each<[FollowOptions, string]>([
   [{ start: { lastLines: 2 }, stream: 'stdout' }, 'line 4\nline 5\n'],

@@ -4,7 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createHash } from 'node:crypto';
 import { eventually, within } from '@worker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import {
   toLines,
   toReadable,
@@ -14,22 +14,19 @@ import {
   type OutputEnd,
   type OutputEvent,
   type OutputGap,
-  type WorkerClient,
 } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
 import { writeRandomFile } from './bed/random-file.ts';
 
 const MIB = 1024 * 1024;
 
-let bed: ClientBed;
-let owner: WorkerClient;
+const bed = await ClientBed.forFile();
+const owner = await bed.connect();
 /** Of a job that has written 16 MiB, with their digest. */
 let big: { readonly id: string; readonly sha256: string };
 /** Of one that has written a line and says nothing more. */
 let quiet: string;
 beforeAll(async () => {
-  bed = await ClientBed.open();
-  owner = await bed.connect();
   const file = bed.bed.path('random');
   const sha256 = writeRandomFile(file, 16 * MIB);
   const { job } = await owner.submit({ argv: ['cat', file], isolation: { mode: 'host' } });
@@ -37,7 +34,6 @@ beforeAll(async () => {
   big = { id: job.id, sha256 };
   quiet = await bed.run(owner, 'echo ready; exec sleep 1000');
 });
-afterAll(() => bed[Symbol.asyncDispose]());
 
 /** Followers that the server has of a job, by the files it holds open. */
 function followersOf(id: string): number {

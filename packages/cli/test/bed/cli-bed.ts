@@ -1,4 +1,5 @@
 import { TestBed } from '@worker/testing';
+import { afterAll } from 'vitest';
 import { Cli, runCli, type CliOptions, type Outcome } from './run-cli.ts';
 import { Terminal } from './terminal.ts';
 
@@ -16,6 +17,13 @@ export class CliBed implements AsyncDisposable {
   static async open(): Promise<CliBed> {
     const bed = await TestBed.open({ isolation: 'sandbox,host' });
     return new CliBed(bed, await bed.server.ready);
+  }
+
+  /** For the tests of one file: to be called once, at its top. */
+  static async forFile(): Promise<CliBed> {
+    const cli = await CliBed.open();
+    afterAll(() => cli[Symbol.asyncDispose]());
+    return cli;
   }
 
   worker(...args: string[]): Promise<Outcome> {

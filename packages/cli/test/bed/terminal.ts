@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { within } from '@worker/testing';
-import { program, type CliOptions } from './run-cli.ts';
+import { environmentOf, program, type CliOptions } from './run-cli.ts';
 
 /** A running `worker` on a terminal of its own, made by script(1): what is typed goes through the terminal's line discipline, so that \x03 is a Ctrl-C. */
 export class Terminal implements AsyncDisposable {
@@ -10,11 +10,11 @@ export class Terminal implements AsyncDisposable {
   readonly #closed: Promise<unknown[]>;
   #screen = '';
 
-  constructor(args: readonly string[], { cwd, env }: CliOptions, redirection = '') {
+  constructor(args: readonly string[], options: CliOptions, redirection = '') {
     const words = [process.execPath, program, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
     this.#child = spawn('script', ['-qefc', `stty cols 120; exec ${words.join(' ')} ${redirection}`, '/dev/null'], {
-      cwd,
-      env: { PATH: process.env['PATH'], HOME: cwd, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
+      cwd: options.cwd,
+      env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...environmentOf(options) },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#closed = once(this.#child, 'close');

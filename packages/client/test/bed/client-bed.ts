@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { TestBed, type TestBedOptions } from '@worker/testing';
+import { afterAll } from 'vitest';
 import { WorkerClient, type ConnectOptions, type SubmitOptions } from '../../src/index.ts';
 
 /** A server with its PKI, and callers of it by the SDK. Its end proves that no process is left. */
@@ -14,6 +15,13 @@ export class ClientBed implements AsyncDisposable {
   /** Jobs run in sandboxes unless they ask for the host, or the options say otherwise. */
   static async open(options: TestBedOptions = { isolation: 'sandbox,host' }): Promise<ClientBed> {
     return new ClientBed(await TestBed.open(options));
+  }
+
+  /** For the tests of one file: to be called once, at its top. */
+  static async forFile(): Promise<ClientBed> {
+    const bed = await ClientBed.open();
+    afterAll(() => bed[Symbol.asyncDispose]());
+    return bed;
   }
 
   async options(email = 'owner@example.com'): Promise<ConnectOptions> {

@@ -144,6 +144,12 @@ export class TestBed implements AsyncDisposable {
     return job;
   }
 
+  /** The owner's jobs that run, the newest first. */
+  async running(): Promise<string[]> {
+    const { jobs } = await this.owner.jobs.listJobs({ filter: { states: [JobState.RUNNING] } });
+    return jobs.map(({ id }) => id);
+  }
+
   /** kill -9, and another server on the same port and state; resolves when that is ready. */
   async killAndRestart(): Promise<void> {
     await this.server.kill('SIGKILL');
