@@ -9,7 +9,7 @@ export default defineConfig({
     setupFiles: ['../../tools/property-tests.ts'],
     // On few processors, too: most tests wait for processes, and each file has its own.
     maxWorkers: 3,
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     hookTimeout: 30_000,
   },
 });

@@ -9,7 +9,7 @@ export default defineConfig({
     setupFiles: ['../../tools/property-tests.ts'],
     // On few processors, too: most tests wait for processes, and each file has its own.
     maxWorkers: 3,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
   },
 });

@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@worker/source'] } },
   test: {
     setupFiles: ['../../tools/property-tests.ts'],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     projects: [
       {
