@@ -15,7 +15,7 @@ need = @command -v $(1) >/dev/null || { echo '$(1) is missing: $(2)' >&2; exit 1
 
 .PHONY: help
 help: ## Say what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target what; do printf '  make %-8s %s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
 
 .PHONY: prerequisites
 prerequisites:
@@ -60,6 +60,14 @@ qemu:
 .PHONY: test-vm
 test-vm: qemu build ## What needs a kernel of its own, in virtual machines: cgroup v2, reboot, power loss, the clock; on Debian, installs qemu when run as root
 	@packages/vm/prepare/prepare.sh && tools/run-tests.sh vm-test
+
+.PHONY: chromium
+chromium:
+	@tools/install-tools.sh test-browser chromium:chromium certutil:libnss3-tools unshare:util-linux
+
+.PHONY: test-browser
+test-browser: chromium build ## The client for browsers in a real Chromium, headless; on Debian, installs it when run as root
+	@tools/run-tests.sh browser-test
 
 .PHONY: fuzz
 fuzz: build ## Fuzz all that is read from others for TIME=10m; INPUT=file runs what broke once more

@@ -2,27 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { CertificateProxy, within } from '@worker/testing';
-import { build, type Rolldown } from 'vite';
 import { expect, test } from 'vitest';
 import { nodeSha256 } from '../src/connect/node-sha256.ts';
 import { nobleSha256 } from '../src/browser/noble-sha256.ts';
+import { SAID } from './bed/browser-program-says.ts';
+import { bundled } from './bed/bundle.ts';
 import { ClientBed } from './bed/client-bed.ts';
-
-/** The entry with all it needs, as a bundler makes it for a page. */
-async function bundled(): Promise<{ readonly code: string; readonly modules: readonly string[]; readonly imports: readonly string[] }> {
-  const entry = fileURLToPath(new URL('../src/browser/index.ts', import.meta.url));
-  const built = (await build({
-    configFile: false,
-    logLevel: 'silent',
-    resolve: { conditions: ['@worker/source', 'browser', 'module', 'import', 'default'] },
-    build: { write: false, minify: false, target: 'es2024', lib: { entry, formats: ['es'], fileName: 'worker-client' } },
-  })) as Rolldown.RolldownOutput[];
-  const [chunk, ...more] = built.flatMap(({ output }) => output);
-  if (chunk?.type !== 'chunk' || more.length > 0) throw new Error('the bundle is not one file');
-  return { code: chunk.code, modules: chunk.moduleIds, imports: [...chunk.imports, ...chunk.dynamicImports] };
-}
 
 /** In front of the bundle: what of Node is global is not to be had in it. Node's fetch itself needs it, so it cannot be taken away from all. */
 const HIDDEN = 'const process = undefined, Buffer = undefined, global = undefined, setImmediate = undefined, require = undefined;\n';
@@ -65,19 +52,7 @@ test('it drives a server over fetch and a proxy: submits, follows through a kill
   } finally {
     child.kill('SIGKILL');
   }
-  expect(said).toEqual([
-    { principal: 'owner@example.com' },
-    { line: 'größe' },
-    { lost: 8 },
-    { restored: 8 },
-    { line: 'after' },
-    { exitCode: 7, complete: true, length: 14 },
-    { bytes: 14 },
-    { cancelled: true },
-    { stopped: 'stopped' },
-    { code: 'invalid-argument' },
-    { code: 'not-found' },
-  ]);
+  expect(said).toEqual(SAID);
 });
 
 test('both entries have one digest for the same bytes, however they come [CLIENT-5] [OUT-3]', () => {
