@@ -74,7 +74,7 @@ test(`${KILLS} kill -9 of the server at random instants lose no submission, no l
         await bed.server.kill('SIGKILL');
       } else {
         const acknowledgedBefore = acknowledged.size;
-        await within(8_000, 'the next server is ready', bed.server.ready);
+        await within(30_000, 'the next server is ready', bed.server.ready);
         const [gate, lifeline, code] = [bed.gate(), bed.lifeline(), random.between(0, 200)];
         const id = await retried(() =>
           bed.run('exec 9>"$LIFELINE"; echo before; read _ <"$GATE"; echo after; echo err >&2; exit "$CODE"', {
