@@ -10,7 +10,7 @@ import { defaultLimits, type ListenLimits } from './listen/limits.ts';
 import { Listener } from './listen/listener.ts';
 import { OpenConnections } from './listen/open-connections.ts';
 import { HeldBytes } from './listen/held-bytes.ts';
-import { closeAfterResponse, sendHeaders, write } from './listen/respond.ts';
+import { closeAfterResponse, sendHeaders } from './listen/respond.ts';
 import type { ServerIdentity } from './listen/tls-options.ts';
 import { limitWarnings } from './log/limit-warnings.ts';
 import type { Log } from './log/log.ts';
@@ -103,7 +103,7 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
     gate: async (context) => {
       const caller = context.values.get(callerKey);
       if (caller === undefined) throw refusal('INTERNAL', 'internal error');
-      const { connection, response, hold } = caller;
+      const { connection, response, body } = caller;
       blameRequest(context.signal);
       const method = canonicalMethod(context.method);
       try {
@@ -114,9 +114,7 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
           sendHeaders: (headers) => {
             sendHeaders(response, 200, headers);
           },
-          write: async (pieces, onSent) => {
-            await write(response, hold, pieces, onSent);
-          },
+          write: (pieces, onSent) => body.write(pieces, onSent),
         });
       } catch (error) {
         closeAfterResponse(response);

@@ -16,6 +16,7 @@ import { dropEndlessDeadline } from './deadline.ts';
 import { compressMinBytes, longestDeadlineMs, type ListenLimits } from './limits.ts';
 import type { Hold } from './held-bytes.ts';
 import type { Peer } from './open-connections.ts';
+import { PacedBody } from './paced-body.ts';
 import { inBlocks } from './request-body.ts';
 import { closeAfterResponse, isGone, respond, respondEmpty, type Response } from './respond.ts';
 
@@ -25,7 +26,7 @@ export type Request = IncomingMessage | Http2ServerRequest;
 export interface Caller {
   readonly connection: Connection;
   readonly response: Response;
-  readonly hold: Hold;
+  readonly body: PacedBody;
 }
 
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'the caller' });
@@ -71,7 +72,7 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
     }
     boundBody(request, limits.requestBodyMs);
     const { connection } = peer;
-    handle(handler, request, { connection, response, hold: peer.hold() }).catch((error: unknown) => {
+    handle(handler, request, response, connection, peer.hold()).catch((error: unknown) => {
       if (isGone(response)) return;
       log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
       if (response.headersSent) response.destroy();
@@ -80,8 +81,9 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
   };
 }
 
-async function handle(handler: UniversalHandler, request: Request, caller: Caller): Promise<void> {
-  const { response, hold } = caller;
+async function handle(handler: UniversalHandler, request: Request, response: Response, connection: Connection, hold: Hold): Promise<void> {
+  const body = new PacedBody(response, hold);
+  const caller: Caller = { connection, response, body };
   const values = createContextValues().set(callerKey, caller);
   const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   dropEndlessDeadline(universal.header);
@@ -89,9 +91,9 @@ async function handle(handler: UniversalHandler, request: Request, caller: Calle
     const answer = await handler({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
     hold.set(0);
     if (!request.complete) closeAfterResponse(response);
-    await respond(answer, response, hold);
+    await respond(answer, response, body);
   } finally {
-    hold.set(0);
+    body.leave();
   }
 }
 

@@ -2,7 +2,12 @@
 export interface Hold {
   /** In place of what it was before. */
   set(bytes: number): void;
+  /** All calls together hold so much that none should make the server hold more than it must. */
+  readonly isScarce: boolean;
 }
+
+/** What is held of all that may be, when room becomes scarce: 16 MiB by default, some twenty followers that do not take what they asked for. */
+const scarceFrom = 1 / 32;
 
 interface Holder {
   readonly owner: string;
@@ -43,7 +48,11 @@ export class HeldBytes {
     const holder: Holder = { owner, cut, bytes: 0, isCut: false };
     return () => {
       let held = 0;
+      const isScarce = () => this.#total > this.#most * scarceFrom;
       return {
+        get isScarce() {
+          return isScarce();
+        },
         set: (bytes) => {
           if (holder.isCut) return;
           this.#add(holder, bytes - held);

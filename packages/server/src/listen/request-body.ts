@@ -10,7 +10,7 @@ const leastPieceBytes = 64;
  * The body of a request in blocks: what parses it goes over all the pieces it has with each one that comes, so many small ones would keep the server from everything else.
  * Throws RESOURCE_EXHAUSTED at a body of nothing but crumbs.
  */
-export async function* inBlocks(body: AsyncIterable<Uint8Array>, hold: Hold): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* inBlocks(body: AsyncIterable<Uint8Array>, hold: Pick<Hold, 'set'>): AsyncGenerator<Uint8Array, void, undefined> {
   let pieces: Uint8Array[] = [];
   let pending = 0;
   let count = 0;
