@@ -4,7 +4,8 @@ import { zstdDecompress } from 'node:zlib';
 import { openIfThere, readAt } from './open-if-there.ts';
 import type { OutputFile } from './output-file.ts';
 import type { Block } from './seek-table.ts';
-import { SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
+import { BLOCK_BYTES, SeekTable, seekTableBytes, TABLE_FOOTER_BYTES } from './seek-table.ts';
+import { letGo, UnpackedBlock } from './unpacked-block.ts';
 
 /** Node takes no less. */
 const LEAST_CHUNK_BYTES = 64;
@@ -28,64 +29,76 @@ class CompressedFile implements OutputFile {
   readonly #handle: FileHandle;
   readonly #table: SeekTable | undefined;
   // Readers go on where they left, in steps that are no whole blocks. Several at once, the latest last.
-  readonly #unpackedLately = new Map<number, Promise<Buffer>>();
+  readonly #unpackedLately = new Map<number, UnpackedBlock>();
+  /** Where the block begins that was unpacked before anybody asked for it. */
+  #ahead: number | undefined;
 
   constructor(handle: FileHandle, table: SeekTable | undefined) {
     this.#handle = handle;
     this.#table = table;
   }
 
-  async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
-    const pieces: Buffer[] = [];
-    for (let at = position; at < position + length;) {
+  async read(position: number, length: number, into = Buffer.allocUnsafeSlow(length)): Promise<Buffer> {
+    let filled = 0;
+    while (filled < length) {
+      const at = position + filled;
       const block = this.#table?.blockAt(at);
       if (block === undefined) break;
-      const bytes = await this.#unpacked(block);
-      const piece = bytes.subarray(at - block.at, position + length - block.at);
-      pieces.push(piece);
-      at += piece.length;
+      const copied = this.#unpacked(block).copy(at - block.at, into.subarray(filled, length));
+      this.#goAhead(block);
+      filled += await copied;
     }
-    if (into !== undefined) return joined(pieces, into);
-    const [only] = pieces;
-    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
+    return into.subarray(0, filled);
   }
 
   close(): Promise<void> {
-    this.#unpackedLately.clear();
+    for (const at of [...this.#unpackedLately.keys()]) this.#drop(at);
     return this.#handle.close();
   }
 
-  #unpacked(block: Block): Promise<Buffer> {
-    const known = this.#unpackedLately.get(block.at);
+  #unpacked(block: Block): UnpackedBlock {
+    if (this.#ahead === block.at) this.#ahead = undefined;
+    const unpacked = this.#unpackedLately.get(block.at) ?? new UnpackedBlock(this.#unpack(block));
     this.#unpackedLately.delete(block.at);
-    const bytes = known ?? this.#unpack(block);
-    this.#unpackedLately.set(block.at, bytes);
+    this.#unpackedLately.set(block.at, unpacked);
     const [oldest] = this.#unpackedLately.keys();
-    if (this.#unpackedLately.size > UNPACKED_BLOCKS && oldest !== undefined) this.#unpackedLately.delete(oldest);
-    return bytes;
+    if (this.#unpackedLately.size > UNPACKED_BLOCKS && oldest !== undefined) this.#drop(oldest);
+    return unpacked;
+  }
+
+  /** Has the next block unpacked, on another thread, while this one is sent: for whoever goes from block to block, and one at a time, so that of many readers none unpacks for nothing. */
+  #goAhead({ at }: Block): void {
+    const next = this.#table?.blockAt(at + BLOCK_BYTES);
+    if (next === undefined || this.#ahead !== undefined || !this.#unpackedLately.has(at - BLOCK_BYTES)) return;
+    if (this.#unpackedLately.has(next.at)) return;
+    this.#unpacked(next);
+    this.#ahead = next.at;
+  }
+
+  #drop(at: number): void {
+    if (this.#ahead === at) this.#ahead = undefined;
+    this.#unpackedLately.get(at)?.leave();
+    this.#unpackedLately.delete(at);
   }
 
   async #unpack(block: Block): Promise<Buffer> {
     try {
-      return await unpack(await readAt(this.#handle, block.packedAt, block.packed), block.length);
+      const packed = await readAt(this.#handle, block.packedAt, block.packed);
+      const bytes = await unpack(packed, block.length);
+      letGo(packed);
+      return bytes;
     } catch (error) {
-      this.#unpackedLately.delete(block.at);
+      this.#drop(block.at);
       throw error;
     }
   }
 }
 
-function joined(pieces: readonly Buffer[], into: Buffer): Buffer {
-  let length = 0;
-  for (const piece of pieces) length += piece.copy(into, length);
-  return into.subarray(0, length);
-}
-
 /** What cannot be unpacked reads as zeros, which are no frame: it is told as corrupt by whoever looks for frames. */
 export async function unpack(packed: Buffer, length: number): Promise<Buffer> {
   try {
-    // In one go: by default it would come back from its thread for each 16 KiB.
-    const bytes = await unzstd(packed, { maxOutputLength: length, chunkSize: Math.max(LEAST_CHUNK_BYTES, length) });
+    // In one go: by default it would come back from its thread for each 16 KiB. A buffer that gets full makes it ask for more, with another one.
+    const bytes = await unzstd(packed, { maxOutputLength: length, chunkSize: Math.max(LEAST_CHUNK_BYTES, length + 1) });
     if (bytes.length === length) return bytes;
   } catch (error) {
     if (!isSpoiled(error)) throw error;
