@@ -13,6 +13,8 @@ const HEADER_BYTES = 16;
 const ENTRY_BYTES = 56;
 /** A shorter output file has no index. */
 export const INDEX_FROM_BYTES = 512 * 1024;
+/** Read at a time: the last six steps of a search, and what is looked at beside what it found, cost one read. */
+const PAGE_ENTRIES = 64;
 /** Of spoiled entries so many are passed over in a search before the index counts as none: each costs a read. */
 const PATIENCE = 64;
 
@@ -36,6 +38,7 @@ export class OutputIndex {
   readonly #handle: FileHandle;
   readonly #file: OutputFile;
   readonly #count: number;
+  #page: { readonly first: number; readonly bytes: Buffer } | undefined;
 
   private constructor(handle: FileHandle, file: OutputFile, count: number) {
     this.#handle = handle;
@@ -73,7 +76,13 @@ export class OutputIndex {
 
   /** Undefined where its checksum fails. */
   async entry(index: number): Promise<IndexEntry | undefined> {
-    const bytes = await readAt(this.#handle, HEADER_BYTES + index * ENTRY_BYTES, ENTRY_BYTES);
+    const first = index - (index % PAGE_ENTRIES);
+    if (this.#page?.first !== first) {
+      const bytes = await readAt(this.#handle, HEADER_BYTES + first * ENTRY_BYTES, PAGE_ENTRIES * ENTRY_BYTES);
+      this.#page = { first, bytes };
+    }
+    const at = (index - first) * ENTRY_BYTES;
+    const bytes = this.#page.bytes.subarray(at, at + ENTRY_BYTES);
     return bytes.length < ENTRY_BYTES ? undefined : parseEntry(bytes);
   }
 
