@@ -1,5 +1,5 @@
 /** What half a chunk becomes as lines of 28 bytes and more, each with seven bytes before it in place of its newline. */
-export const lineBufferBytes = 160 * 1024;
+const lineBufferBytes = 160 * 1024;
 /** Kept for what is sent next. */
 const mostFreeBytes = 16 * lineBufferBytes;
 
