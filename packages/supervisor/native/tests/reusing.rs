@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Job, Lab, alive, enclosed, enclosed_fixture, is_root, parent, wait_for};
+use harness::{Job, Lab, alive, enclosed, is_root, parent, wait_for, with_bind, with_text};
 use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{
     Launch, LauncherResponse, Network, ShimRequest, Signal, Stop, launcher_request, launcher_response, result, shim_event, shim_request,
@@ -10,9 +10,10 @@ use worker_supervisor::wire::v1::{
 
 const SHORT: &[&str] = &["--relayed-ms", "60000"];
 
-/// A job whose end was told over the launcher's wire, and its launch's sequence; `None` when it took so long that it got a socket.
+/// A job whose end was told over the launcher's wire and whose shim is through with it, and its launch's sequence; `None` when it took so long that it got a socket.
 fn run_short(lab: &mut Lab, launch: Launch) -> Option<(Job, u64)> {
-    let dir = lab.dir.join("jobs").join(&launch.job_id);
+    let id = launch.job_id.clone();
+    let dir = lab.dir.join("jobs").join(&id);
     let sequence = lab.send(launch);
     let mut shim = 0;
     loop {
@@ -22,7 +23,10 @@ fn run_short(lab: &mut Lab, launch: Launch) -> Option<(Job, u64)> {
             _ if about < sequence => {}
             Some(launcher_response::Response::Launched(launched)) => shim = launched.shim_pid,
             Some(launcher_response::Response::Relayed(event)) => match event.event {
-                Some(shim_event::Event::Ended(_)) => return Some((Job::new(dir, shim), sequence)),
+                Some(shim_event::Event::Ended(_)) => {
+                    wait_for("the shim to be free", || (!with_text(&id).contains(&shim)).then_some(()));
+                    return Some((Job::new(dir, shim), sequence));
+                }
                 Some(shim_event::Event::Listening(_)) => {
                     Job::new(dir, shim).end();
                     return None;
@@ -149,22 +153,62 @@ fn sandboxes_of_one_shim_know_nothing_of_each_other() {
     harness::assert_nothing_left(&lab, &second);
 }
 
-/// [ISO-2]
+/// All that a job can see of its network, and the network's name.
+const SEEN: &str = "cd /proc/net && cat dev snmp netstat snmp6 rt6_stats ipv6_route unix; head -1 sockstat; readlink /proc/self/ns/net";
+
+/// [ISO-1] [ISO-2]
 #[test]
 fn a_network_passes_to_the_next_job_only_as_it_was_made() {
-    const TOLD: &str = "cd /proc/net && cat dev snmp netstat snmp6; head -1 sockstat; readlink /proc/self/ns/net";
     let Some(mut lab) = lab_of_sandboxes() else { return };
-    let told = |lab: &mut Lab| enclosed(lab.shell(TOLD));
+    let look = |lab: &mut Lab| enclosed(lab.shell(SEEN));
     let network = |job: &Job| job.stdout().lines().last().map(ToOwned::to_owned).expect("the name of a namespace");
 
-    let ((first, _), (second, _)) = served_again(&mut lab, told, told);
-    assert_eq!(first.stdout(), second.stdout(), "an untouched one is as new");
+    let ((first, _), (second, _)) = served_again(&mut lab, look, look);
+    assert_eq!(first.stdout(), second.stdout(), "it is the same, and as new");
 
-    // It speaks with itself.
-    let ((talked, _), (after, _)) = served_again(&mut lab, |lab| enclosed_fixture(lab, "ordinary", &[]), told);
-    assert!(talked.stdout().starts_with("loopback\n"));
-    let shown = |job: &Job| job.stdout().replace(&network(job), "");
-    assert_eq!(shown(&first), shown(&after), "nothing of it is seen");
+    let seen = |job: &Job| job.stdout().replace(&network(job), "");
+    let marks = [
+        ("a packet", "echo x > /dev/udp/127.0.0.1/9"),
+        ("a call that fails", "echo x > /dev/udp/10.1.1.1/9"),
+        ("a route that is looked up", "exec 3<> /dev/udp/::1/9"),
+        // Of a group nothing is told any more when its member is gone.
+        (
+            "a group",
+            "/usr/bin/python3 -c 'import socket as s; u = s.socket(s.AF_INET, s.SOCK_DGRAM); u.setsockopt(s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, s.inet_aton(\"239.1.2.3\") + s.inet_aton(\"127.0.0.1\"))'",
+        ),
+    ];
+    for (what, script) in marks {
+        let late = format!("sleep 1.5; {SEEN}");
+        let (_, (after, _)) = served_again(&mut lab, |lab| enclosed(lab.job(&["bash", "-c", script])), |lab| enclosed(lab.shell(&late)));
+        assert_eq!(seen(&first), seen(&after), "nothing is seen of {what}");
+    }
+}
+
+/// [ISO-1]
+#[test]
+fn a_network_that_a_job_may_have_shown_to_somebody_is_given_to_nobody_else() {
+    let Some(mut lab) = lab_of_sandboxes() else { return };
+    let shared = lab.dir.join("shared");
+    std::fs::create_dir(&shared).expect("a directory");
+    let bound = |lab: &mut Lab| with_bind(enclosed(lab.shell("readlink /proc/self/ns/net")), &shared, "", "/shared", false);
+    let unbound = |lab: &mut Lab| enclosed(lab.shell("readlink /proc/self/ns/net"));
+    let (before, own, after) = wait_for("a shim to serve three jobs", || {
+        let three = [unbound(&mut lab), bound(&mut lab), unbound(&mut lab)].map(|launch| run_short(&mut lab, launch));
+        let [Some((before, _)), Some((own, _)), Some((after, _))] = three else { return None };
+        (before.shim == own.shim && own.shim == after.shim).then_some((before, own, after))
+    });
+    // All are there at once, so that no name can have passed from one to another.
+    assert_ne!(before.stdout(), own.stdout());
+    assert_eq!(before.stdout(), after.stdout());
+}
+
+/// [ISO-2]
+#[test]
+fn a_job_that_lasts_has_no_socket_of_its_shim_in_its_network() {
+    let mut lab = Lab::new();
+    let launch = enclosed(lab.shell("sleep 0.5; cat /proc/net/unix; head -1 /proc/net/sockstat"));
+    let job = lab.run(launch);
+    assert_eq!(job.stdout().lines().skip(1).collect::<Vec<_>>(), ["sockets: used 0"], "{}", job.stdout());
 }
 
 /// [ISO-2]

@@ -30,7 +30,7 @@ impl Leftovers {
         }
     }
 
-    /// Looks at a few, unless that was done just now. What cannot be removed at once stays until it is its turn again.
+    /// Looks at a few, unless that was done just now: more wait for later starts. What cannot be removed at once stays until it is its turn again.
     pub fn remove_some(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
         if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
             return;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::failed::{Failed, at};
-use super::networks::Networks;
+use super::networks::{self, Networks};
 use super::plan::{INNER_ID, Plan};
 use super::{Prepared, init};
 use crate::sys::process::{self, Fork, Pid};
@@ -20,8 +20,7 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Forks the init. What of its steps fails it tells by `tell`, and ends. The next process that the caller forks is born inside its process namespace, and in the network where
-    /// `networks` stands.
+    /// Forks the init. What of its steps fails it tells by `tell`, and ends. The next process that the caller forks is born inside its process namespace.
     ///
     /// # Errors
     /// The step that failed here.
@@ -32,8 +31,13 @@ impl Enclosure {
             namespace::enter(owner.as_fd(), libc::CLONE_NEWUSER).map_err(at("enter user"))?;
         }
         let (ready, ready_end) = fd::pipe().map_err(at("pipe"))?;
-        networks.enter(plan.own_network)?;
-        match namespace::fork_into(libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS).map_err(at("unshare"))? {
+        let kinds = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+        let forked = if networks::may_keep(prepared, plan) {
+            networks.fork_into(kinds)?
+        } else {
+            namespace::fork_into(kinds | network_of(plan)).map_err(at("unshare"))?
+        };
+        match forked {
             (Fork::Child, _) => init::run(prepared, plan, report, ready_end.as_fd(), tell),
             (Fork::Parent(init), Some(handle)) => {
                 namespace::enter(handle.as_fd(), libc::CLONE_NEWPID).map_err(at("enter processes"))?;
@@ -54,7 +58,7 @@ impl Enclosure {
         if let Some(outer) = &plan.outer {
             user::set_groups(&outer.groups, outer.gid).map_err(at("groups"))?;
         }
-        let kinds = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+        let kinds = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | network_of(plan);
         namespace::enter(self.handle.as_fd(), kinds).map_err(at("enter"))?;
         namespace::leave(libc::CLONE_NEWCGROUP).map_err(at("unshare cgroup"))?;
         user::set_gid(INNER_ID).and_then(|()| user::set_uid(INNER_ID)).map_err(at("user"))?;
@@ -62,6 +66,10 @@ impl Enclosure {
         privilege::forbid_all().map_err(at("capabilities"))?;
         privilege::keep_only(None).map_err(at("capabilities"))
     }
+}
+
+fn network_of(plan: &Plan) -> i32 {
+    if plan.own_network { libc::CLONE_NEWNET } else { 0 }
 }
 
 /// The last thing before the exec: from here on nothing can be gained, and what is dangerous cannot be called.

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::failed::{Failed, at};
 use super::plan::Plan;
-use super::{Prepared, binds};
+use super::{Prepared, binds, networks};
 use crate::sys::{fd, mount, namespace, privilege, process, signal, title, user};
 
 const QUIET: u64 = mount::NO_SUID | mount::NO_DEVICES;
@@ -48,6 +48,9 @@ fn make(prepared: &Prepared, plan: &Plan) -> Result<(), Failed> {
     mount::bind(&workspace, c"/workspace").map_err(at("bind workspace"))?;
     binds::attach(&plan.binds, &trees)?;
     namespace::set_host_name(c"worker").map_err(at("host name"))?;
+    if plan.own_network && !networks::may_keep(prepared, plan) {
+        namespace::start_loopback().map_err(at("loopback"))?;
+    }
     become_inner(plan)?;
     privilege::keep_only(Some(privilege::CAP_WAKE_ALARM)).map_err(at("capabilities"))?;
     privilege::set_no_new_privileges().map_err(at("no_new_privs"))?;

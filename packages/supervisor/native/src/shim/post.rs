@@ -88,7 +88,7 @@ impl Post<'_> {
         };
         let mut shim = self.begin(launch, accepted, networks, Client::relayed(wire, sequence));
         shim.live();
-        let again = if self.may_serve_again(&shim, networks) { shim.take_wire() } else { None };
+        let again = if self.may_serve_again(&shim) { shim.take_wire() } else { None };
         shim.say_goodbye();
         self.clean_up(&shim);
         drop(shim);
@@ -176,10 +176,10 @@ impl Post<'_> {
     }
 
     /// Whether this process is as it was before the job, and able to serve: what kept a job from its start may be of this process, such as its resource limits.
-    fn may_serve_again(&self, shim: &Shim<'_>, networks: &mut Networks) -> bool {
+    fn may_serve_again(&self, shim: &Shim<'_>) -> bool {
         // An ordinary user has entered the user namespace of sandboxes and does not come back.
         let is_outside = || !self.sandboxed || (process::own_uid() == 0 && namespace::enter(self.own.as_fd(), libc::CLONE_NEWPID).is_ok());
-        matches!(shim.program, Program::Ended(_)) && !shim.sweep.raced() && is_outside() && networks.renew().is_ok()
+        matches!(shim.program, Program::Ended(_)) && !shim.sweep.raced() && is_outside()
     }
 
     /// Removes what the job leaves beside its record and output.
