@@ -56,14 +56,14 @@ impl Networks {
             Some(host) => host,
             None => File::open(OWN).map_err(at("hold network"))?,
         };
-        let made = match self.kept.take().filter(Made::is_as_new) {
-            Some(made) => namespace::enter(made.handle.as_fd(), libc::CLONE_NEWNET).map(|()| Some(made)).map_err(at("enter network"))?,
-            None => {
-                namespace::leave(libc::CLONE_NEWNET).map_err(at("unshare network"))?;
-                namespace::start_loopback().map_err(at("loopback"))?;
-                // Where not all can be seen and set, as in many containers, each is for one job.
-                Made::look().ok()
-            }
+        let made = if let Some(made) = self.kept.take().filter(Made::is_as_new) {
+            namespace::enter(made.handle.as_fd(), libc::CLONE_NEWNET).map_err(at("enter network"))?;
+            Some(made)
+        } else {
+            namespace::leave(libc::CLONE_NEWNET).map_err(at("unshare network"))?;
+            namespace::start_loopback().map_err(at("loopback"))?;
+            // Where not all can be seen and set, as in many containers, each is for one job.
+            Made::look().ok()
         };
         let forked = namespace::fork_into(kinds).map_err(at("unshare"));
         if !matches!(forked, Ok((Fork::Child, _))) {
