@@ -211,6 +211,35 @@ fn a_job_that_lasts_has_no_socket_of_its_shim_in_its_network() {
     assert_eq!(job.stdout().lines().skip(1).collect::<Vec<_>>(), ["sockets: used 0"], "{}", job.stdout());
 }
 
+/// [ISO-1] [ISO-5]
+#[test]
+fn a_workspace_passes_to_the_next_job_only_as_it_was_made() {
+    const LOOK: &str = "ls -A /workspace; stat -c '%a %u %g %h %s' /workspace; lsattr -d /workspace; /usr/bin/python3 -c 'import os; print(os.listxattr(\".\"))'; stat -c %i /workspace";
+    let Some(mut lab) = lab_of_sandboxes() else { return };
+    let look = |lab: &mut Lab| enclosed(lab.shell(LOOK));
+    let seen = |job: &Job| job.stdout().lines().rev().skip(1).map(ToOwned::to_owned).collect::<Vec<_>>();
+    let ((first, _), (second, _)) = served_again(&mut lab, look, look);
+    assert_eq!(first.stdout(), second.stdout(), "it is the same, and as new");
+    let marks = [
+        "echo x > f",
+        "mkdir -p d/e",
+        "chmod 0777 .",
+        "chattr +d .",
+        "/usr/bin/python3 -c 'import os; os.setxattr(\".\", \"user.x\", b\"y\")'",
+        // An access list for what is made in it.
+        "/usr/bin/python3 -c 'import os; f = b\"\\xff\" * 4; os.setxattr(\".\", \"system.posix_acl_default\", b\"\\2\\0\\0\\0\\1\\0\\7\\0\" + f + b\"\\4\\0\\0\\0\" + f + b\"\\40\\0\\0\\0\" + f)'",
+    ];
+    for mark in marks {
+        let ((marked, _), (after, _)) = served_again(&mut lab, |lab| enclosed(lab.shell(mark)), look);
+        assert_eq!(marked.exit_code(), Some(0), "{mark}: {}", marked.stderr());
+        assert_eq!(seen(&first), seen(&after), "nothing is seen of {mark}");
+    }
+    let launch = look(&mut lab);
+    let shim = run_short(&mut lab, launch).expect("a short job").0.shim;
+    signal::send(shim, libc::SIGKILL).expect("kill");
+    wait_for("what was kept to go", || std::fs::read_dir(lab.dir.join("work")).is_ok_and(|mut names| names.next().is_none()).then_some(()));
+}
+
 /// [ISO-2]
 #[test]
 fn a_job_on_the_hosts_network_is_on_it_after_one_that_had_its_own() {

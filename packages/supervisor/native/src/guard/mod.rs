@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Means, StateDir, remove_one};
 use crate::limits::{Group, patiently};
-use crate::sandbox::{Prepared, workspace};
+use crate::sandbox::{Prepared, remove_kept, workspace};
 use crate::shim::{self, Wire};
 use crate::sweep::{Outcome, Sweep, strike};
 use crate::sys::process::{self, Exit, Fork, Pid, Waited};
@@ -65,11 +65,14 @@ pub fn run(birth: Birth<'_>) -> ! {
             process::exit_now(1);
         }
     };
-    if !watch(shim)
-        && let Some(job) = notes.job()
-    {
-        let Birth { state, means, .. } = &birth;
-        end(state, means, &job, shim);
+    if !watch(shim) {
+        let Birth { state, means, sandboxed, .. } = &birth;
+        if let Some(job) = notes.job() {
+            end(state, means, &job, shim);
+        }
+        if *sandboxed {
+            remove_kept(state.work.as_fd(), shim);
+        }
     }
     process::exit_now(0);
 }

@@ -14,6 +14,7 @@ mod probe;
 mod root;
 mod template;
 pub mod workspace;
+mod workspaces;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -23,8 +24,18 @@ pub use networks::Networks;
 pub use plan::Plan;
 pub use probe::{NAME as PROBE, probe};
 pub use template::Template;
+pub use workspaces::{Workspaces, remove_kept};
 
 use crate::sys::enclosure::Instruction;
+
+/// What a shim keeps of one sandbox for the next: both are dear to make and to take down.
+#[derive(Default)]
+pub struct Kept {
+    /// Its network.
+    pub networks: Networks,
+    /// Its workspace.
+    pub workspaces: Workspaces,
+}
 
 /// What the launcher prepared.
 pub struct Prepared {

@@ -1,7 +1,7 @@
 //! The network namespace that a shim keeps for its next job: to make and take down one costs more than the rest of a sandbox. It is handed on only as new: nobody is left in it, and what
 //! the kernel shows of it, down to the counters of packets and of calls that failed, is as it was when it was made.
 //!
-//! Nobody else may have looked into it either. What is open of `/proc/net` goes on showing a network, so a job that could have handed it to somebody has one of its own: see `may_keep`.
+//! Nobody else may have looked into it either: what is open of `/proc/net` goes on showing a network.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -33,10 +33,9 @@ const GROUPS: [(&str, &str); 2] = [("/proc/sys/net/ipv4/conf/lo/force_igmp_versi
 /// Forgets which routes were looked up, which no file shows.
 const FORGET: &str = "/proc/sys/net/ipv4/route/flush";
 
-/// Whether what a job leaves may be handed on. A path of the host is the only way by which it can have given something away, and who is not root cannot come back from a network.
-#[must_use]
+/// Whether it is one that may be kept.
 pub fn may_keep(prepared: &Prepared, plan: &Plan) -> bool {
-    plan.own_network && plan.binds.is_empty() && prepared.template.user.is_none()
+    plan.own_network && plan.may_keep(prepared)
 }
 
 /// The one that is kept, and the way back to the host's.

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use super::Prepared;
 use crate::identity::Identity;
 use crate::sys::process;
 use crate::wire::v1::{Launch, Network};
@@ -35,6 +36,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether what a job leaves may be handed on to the next. What it had open goes on showing it to whoever was given that, and a path of the host is the only way by which a job can give
+    /// something away. Who is not root serves one sandbox alone.
+    #[must_use]
+    pub fn may_keep(&self, prepared: &Prepared) -> bool {
+        self.binds.is_empty() && prepared.template.user.is_none()
+    }
+
     /// `None` when a path holds a NUL.
     #[must_use]
     pub fn new(launch: &Launch, outer: Option<Identity>) -> Option<Self> {

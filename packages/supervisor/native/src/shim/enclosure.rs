@@ -7,7 +7,7 @@ use super::stage::{Report, Stage};
 use super::start_failed;
 use crate::identity::Identity;
 use crate::limits;
-use crate::sandbox::{Enclosure, Failed, Networks, Plan, Prepared, workspace};
+use crate::sandbox::{Enclosure, Failed, Kept, Networks, Plan, Prepared};
 use crate::sys::{errno, fd};
 use crate::wire::v1::{Bind, Launch, StartFailed};
 
@@ -30,7 +30,7 @@ pub struct Unborn<'a> {
 pub fn enclose<'a>(
     launch: &'a Launch,
     prepared: Option<&'a Prepared>,
-    networks: &'a mut Networks,
+    kept: &'a mut Kept,
     identity: Option<&Identity>,
     work: BorrowedFd<'_>,
 ) -> Result<Option<Unborn<'a>>, StartFailed> {
@@ -38,8 +38,8 @@ pub fn enclose<'a>(
     let subject = &launch.argv[0];
     let failed = |error: io::Error| start_failed("sandbox", &error, subject);
     let plan = Plan::new(launch, identity.cloned()).ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EINVAL)))?;
-    workspace::make(work, &launch.job_id, identity).map_err(failed)?;
-    Ok(Some(Unborn { prepared, plan, networks, subject }))
+    kept.workspaces.lend(work, &launch.job_id, identity, plan.may_keep(prepared)).map_err(failed)?;
+    Ok(Some(Unborn { prepared, plan, networks: &mut kept.networks, subject }))
 }
 
 impl<'a> Unborn<'a> {

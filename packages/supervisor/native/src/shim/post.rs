@@ -15,7 +15,7 @@ use crate::identity::Claim;
 use crate::launcher::{Means, StateDir};
 use crate::limits::{Group, Plan, patiently};
 use crate::output::{Limit, Writer};
-use crate::sandbox::{Networks, workspace};
+use crate::sandbox::{Kept, remove_kept, workspace};
 use crate::sweep::Sweep;
 use crate::sys::{namespace, process, signal};
 use crate::wire::v1::{EndCause, Launch, LaunchRefused, OutputAction, ResourceUsage};
@@ -51,15 +51,18 @@ pub fn run(birth: Birth<'_>, notes: Notes) -> ! {
     };
     means.spread_leases();
     let mut post = Post { state, means, sandboxed, notes, children, own };
-    let mut networks = Networks::default();
+    let mut kept = Kept::default();
     while let Some((sequence, launch)) = wire.next_order() {
         // Nobody would end what we leave. The launcher finds the wire at its end, and the job another shim.
         if process::parent() != guard {
             break;
         }
-        let Some(again) = post.serve(sequence, launch, &mut networks, wire) else { break };
+        let Some(again) = post.serve(sequence, launch, &mut kept, wire) else { break };
         wire = again;
         guards::name(state, "shim", "");
+    }
+    if sandboxed {
+        remove_kept(post.state.work.as_fd(), process::own_pid());
     }
     post.means.cgroups.remove_unused();
     process::exit_now(0)
@@ -75,7 +78,7 @@ fn settle() -> Result<(OwnedFd, OwnedFd), (&'static str, io::Error)> {
 
 impl Post<'_> {
     /// Serves a job. The wire comes back when another may follow.
-    fn serve(&mut self, sequence: u64, launch: Launch, networks: &mut Networks, mut wire: Wire) -> Option<Wire> {
+    fn serve(&mut self, sequence: u64, launch: Launch, kept: &mut Kept, mut wire: Wire) -> Option<Wire> {
         guards::name(self.state, "shim", &launch.job_id);
         self.notes.begin(&launch.job_id, launch.sandbox.is_some());
         let accepted = match self.accept(&launch) {
@@ -86,11 +89,11 @@ impl Post<'_> {
                 return None;
             }
         };
-        let mut shim = self.begin(launch, accepted, networks, Client::relayed(wire, sequence));
+        let mut shim = self.begin(launch, accepted, kept, Client::relayed(wire, sequence));
         shim.live();
         let again = if self.may_serve_again(&shim) { shim.take_wire() } else { None };
         shim.say_goodbye();
-        self.clean_up(&shim);
+        self.clean_up(&shim, kept, again.is_some());
         drop(shim);
         let mut wire = again?;
         wire.say_idle();
@@ -118,14 +121,14 @@ impl Post<'_> {
     }
 
     /// Starts the program.
-    fn begin(&self, launch: Launch, accepted: Accepted, networks: &mut Networks, launcher: Client) -> Shim<'_> {
+    fn begin(&self, launch: Launch, accepted: Accepted, kept: &mut Kept, launcher: Client) -> Shim<'_> {
         let Accepted { claim, plan, published } = accepted;
         let subjects = Subjects::of(&launch);
         let prepared = self.means.enclosing.prepared.as_ref().filter(|_| self.sandboxed);
         let (group, memory, start) = match start::bound(&launch, &plan, self.means) {
             Ok((mut group, memory)) => {
                 let identity = claim.as_ref().map(|claim| &claim.identity);
-                let start = enclosure::enclose(&launch, prepared, networks, identity, self.state.work.as_fd())
+                let start = enclosure::enclose(&launch, prepared, kept, identity, self.state.work.as_fd())
                     .and_then(|enclosed| start::start(&launch, enclosed, identity, &plan, &group, &self.means.dying_score));
                 group.close_entrances();
                 (group, memory, start)
@@ -183,9 +186,12 @@ impl Post<'_> {
     }
 
     /// Removes what the job leaves beside its record and output.
-    fn clean_up(&self, shim: &Shim<'_>) {
-        if self.sandboxed {
-            workspace::remove(self.state.work.as_fd(), &shim.job_id);
+    fn clean_up(&self, shim: &Shim<'_>, kept: &mut Kept, serves_again: bool) {
+        let work = self.state.work.as_fd();
+        if self.sandboxed && serves_again {
+            kept.workspaces.take_back(work, &shim.job_id);
+        } else if self.sandboxed {
+            workspace::remove(work, &shim.job_id);
         }
         patiently(|| shim.group.remove());
         if let Some(lease) = shim.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {

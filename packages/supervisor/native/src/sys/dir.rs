@@ -103,6 +103,35 @@ pub fn begin_write_back(file: BorrowedFd<'_>, from: u64, length: u64) -> io::Res
     check(unsafe { libc::sync_file_range(file.as_raw_fd(), from, length, libc::SYNC_FILE_RANGE_WRITE) }).map(drop)
 }
 
+/// Sets when a file was last read and changed to now.
+///
+/// # Errors
+/// As futimens(3).
+pub fn touch(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the handle is open; without times, nothing is read.
+    check(unsafe { libc::futimens(file.as_raw_fd(), std::ptr::null()) }).map(drop)
+}
+
+/// The flags of chattr(1); `None` where the file system has none.
+#[must_use]
+pub fn flags(file: BorrowedFd<'_>) -> Option<i32> {
+    let mut flags: libc::c_int = 0;
+    // SAFETY: the handle is open and the number is writable.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) }).ok().map(|_| flags)
+}
+
+/// How long the names of its extended attributes are together, access lists included; 0 where the file system has none.
+///
+/// # Errors
+/// As flistxattr(2).
+pub fn attributes_length(file: BorrowedFd<'_>) -> io::Result<usize> {
+    // SAFETY: of no length, nothing is written.
+    match check_len(unsafe { libc::flistxattr(file.as_raw_fd(), std::ptr::null_mut(), 0) }) {
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(0),
+        length => length,
+    }
+}
+
 /// Changes the working directory.
 ///
 /// # Errors
