@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { rounds } from '@worker/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SqliteJobStore } from '../src/record/sqlite-job-store.ts';
 import { HOST_ORDER } from './support/on-host.ts';
@@ -74,7 +75,7 @@ describe.runIf(hasStrace)('a disk that fails while the job store is opened and c
     async (calls) => {
       let refusals = 0;
       // The first ones each, then ever fewer: there are many that read one page of the log after the other.
-      for (let which = 1; ; which += 1 + Math.floor(which / 2)) {
+      for (let which = 1; ; which += 1 + Math.floor(which / rounds(1, 2))) {
         const { outcome, wasRefused, after } = await openRefused(calls, which);
         if (outcome.ids === undefined) expect(outcome).toMatchObject({ code: 'unavailable', message: expect.stringMatching(REFUSAL) });
         else expect(outcome.ids, `${calls} ${which}`).toEqual(ids);

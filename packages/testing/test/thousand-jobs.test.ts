@@ -18,7 +18,7 @@ import {
 } from '../src/index.ts';
 
 const KINDS = 20;
-const ROUNDS = rounds(30, 50);
+const ROUNDS = rounds(50, 150);
 // Whatever is made once and kept, such as a code path's memory, has been made after these.
 const WARM_UP = 10;
 
