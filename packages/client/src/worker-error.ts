@@ -12,7 +12,6 @@ export type WorkerErrorCode =
   | 'deadline-exceeded'
   | 'data-loss'
   | 'unimplemented'
-  | 'cancelled'
   | 'internal'
   /** The address or the credentials of `connect` are wrong in themselves; nothing was sent. */
   | 'bad-options'

@@ -27,7 +27,7 @@ test.each<[FollowOptions, string]>([
 });
 
 test('who follows from now on hears what comes next, and nothing of before [OUT-11]', async () => {
-  const gated = await bed.run(owner, 'echo before; trap "echo after; exit" USR1; while :; do sleep 0.05; done');
+  const gated = await bed.run(owner, 'trap "echo after; exit" USR1; echo before; while :; do sleep 0.05; done');
   for await (const event of owner.follow(gated)) if (event.kind === 'chunk') break;
   const seen: string[] = [];
   // The signal is the whole group's: the shell tells on stderr of the sleep that it ended.

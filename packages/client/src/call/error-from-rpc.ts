@@ -3,7 +3,6 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@worker/prot
 import { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from '../worker-error.ts';
 
 const codes: Partial<Record<Code, WorkerErrorCode>> = {
-  [Code.Canceled]: 'cancelled',
   [Code.InvalidArgument]: 'invalid-argument',
   [Code.DeadlineExceeded]: 'deadline-exceeded',
   [Code.NotFound]: 'not-found',
@@ -14,8 +13,9 @@ const codes: Partial<Record<Code, WorkerErrorCode>> = {
   [Code.OutOfRange]: 'out-of-range',
   [Code.Unimplemented]: 'unimplemented',
   [Code.Unavailable]: 'unavailable',
-  // Connect's word for a stream or connection that went away under a call.
+  // Words of Connect's for a stream or connection that went away under a call: whoever cancels a call of ours by its signal gets the signal's reason.
   [Code.Aborted]: 'unavailable',
+  [Code.Canceled]: 'unavailable',
   [Code.DataLoss]: 'data-loss',
   [Code.Unauthenticated]: 'unauthenticated',
 };
