@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Bookkeeper, compile, eventually, seededRandom, SmallDisk, within, type Random } from '@worker/testing';
+import { hasStrace, Bookkeeper, compile, eventually, seededRandom, SmallDisk, within, type Random } from '@worker/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OutputStream } from '../src/index.ts';
 import { account, type Account, type Place } from './bed/account.ts';
@@ -17,14 +16,6 @@ const DEADLINE_MS = 60_000;
 const streams = ['stdout', 'stderr'] as const;
 
 const canMount = process.getuid?.() === 0;
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 let directory: string;
 let program: string;

@@ -1,24 +1,16 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { rounds } from '@worker/testing';
+import { hasStrace, rounds } from '@worker/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SqliteJobStore } from '../src/record/sqlite-job-store.ts';
 import { HOST_ORDER } from './support/on-host.ts';
 
 const run = promisify(execFile);
 const program = fileURLToPath(new URL('./programs/open-store.ts', import.meta.url));
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 const FILES = ['lock.db', 'jobs.db', 'jobs.db-wal', 'jobs.db-shm'];
 /** What SQLite asks of its files. */

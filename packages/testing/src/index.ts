@@ -7,6 +7,7 @@ export { residentBytes, tracesOf, type Traces } from './find/traces-of.ts';
 export { eventually, within, type EventuallyOptions } from './eventually.ts';
 export { switchesWithin } from './find/context-switches.ts';
 export { filesOf, type FoundFile } from './find/files-of.ts';
+export { hasStrace } from './find/has-strace.ts';
 export { ownUid } from './find/own-uid.ts';
 export { childrenOf, isAlive, parentOf, processesOf, supervisorsOf, type FoundProcess, type Supervisors } from './find/processes-of.ts';
 export { CertificateProxy, type CertificateProxyOptions } from './proxy/certificate-proxy.ts';

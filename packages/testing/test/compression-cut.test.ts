@@ -1,19 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { eventually, FailingCalls, follow, seededRandom, ServerProcess, TestBed } from '../src/index.ts';
-
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+import { hasStrace, eventually, FailingCalls, follow, seededRandom, ServerProcess, TestBed } from '../src/index.ts';
 
 const KILLS = 6;
 const HEX_BYTES = 24_000_000;

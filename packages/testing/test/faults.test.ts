@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { EndReason, GapReason, JobState, type Job } from '@worker/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  hasStrace,
   eventually,
   FailingCalls,
   follow,
@@ -22,14 +22,6 @@ import {
 } from '../src/index.ts';
 
 const asRoot = process.getuid?.() === 0;
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 function launcherOf(bed: TestBed): number {
   const found = processesOf(bed.stateDir).find(({ commandLine }) => commandLine.includes('supervisor launcher'));

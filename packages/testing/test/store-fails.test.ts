@@ -1,21 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { EndReason, JobState } from '@worker/protocol';
 import { describe, expect, test } from 'vitest';
-import { eventually, FailingCalls, follow, Lifeline, TestBed } from '../src/index.ts';
+import { hasStrace, eventually, FailingCalls, follow, Lifeline, TestBed } from '../src/index.ts';
 
 // What the disk answers under SQLite. After a failed sync nobody knows what of the file is on it: SQLite would take the next insert as if nothing had been.
-
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 const faults = [
   { what: 'a write', calls: 'pwrite64,pwritev,write', fault: 'error=EIO' },
