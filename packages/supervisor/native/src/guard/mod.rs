@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Means, StateDir, remove_one};
-use crate::limits::{Group, patiently};
+use crate::limits::{FOR_THE_DYING, Group, patiently};
 use crate::sandbox::{Prepared, remove_kept, workspace};
 use crate::shim::{self, Wire};
 use crate::sweep::{Outcome, Sweep, strike};
@@ -123,7 +123,7 @@ fn end(state: &StateDir, means: &Means, job: &Job, shim: Pid) {
     let group = Group::find(&job.hierarchies, &means.cgroups, shim::group_name(&job.id, shim));
     let claim = job.lease.and_then(|(holder, uid)| Some(Claim::of_lease(Lease::held_by(fd::inherit(holder)?, uid))));
     end_all(|| strike(&group, claim.as_ref()));
-    patiently(|| group.remove());
+    patiently(FOR_THE_DYING, || group.remove());
     means.cgroups.remove_unused();
     if let Some(lease) = claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
         lease.give_back();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::find::Mounted;
-use super::remove::patiently;
+use super::remove::{FOR_THE_DEAD, patiently};
 use super::{Controller, delegate};
 use crate::launcher::CgroupWish;
 use crate::sys::{dir, lock};
@@ -33,7 +33,7 @@ impl Base {
     pub fn open(path: PathBuf, version: u32, controllers: &[Controller]) -> io::Result<Self> {
         let mut tried = Ok(None);
         // Whoever removes it locks it for a moment.
-        patiently(|| {
+        patiently(FOR_THE_DEAD, || {
             tried = try_hold(&path);
             !matches!(tried, Ok(None))
         });
@@ -64,15 +64,33 @@ impl Base {
 
     /// Removes it when neither a launcher nor a job needs it; false when a launcher does.
     pub fn remove_unused(&self) -> bool {
-        // What the name stands for now: it may have been made anew.
-        let Ok(dir) = std::fs::File::open(&self.path) else { return true };
-        let unheld = lock::hold(dir.as_fd(), true).unwrap_or(false);
-        if unheld {
-            // Jobs that have cgroups in it keep it from being removed.
-            let _ = std::fs::remove_dir(&self.path);
-        }
-        unheld
+        remove_unused(&self.path)
     }
+}
+
+fn remove_unused(path: &Path) -> bool {
+    // A second time: the last job may have ended meanwhile, and have found it held by us, and so left it to us. When it stays then, no job is why.
+    for _ in 0..2 {
+        // What the name stands for now: it may have been made anew.
+        let Ok(dir) = std::fs::File::open(path) else { return true };
+        if !lock::hold(dir.as_fd(), true).unwrap_or(false) {
+            return false;
+        }
+        // Jobs that have cgroups in it keep it from being removed.
+        if std::fs::remove_dir(path).is_ok() {
+            return true;
+        }
+        drop(dir);
+        if has_jobs(path) {
+            break;
+        }
+    }
+    true
+}
+
+/// Whether there is a cgroup in it. What cannot be looked into has some: nobody could remove it.
+fn has_jobs(path: &Path) -> bool {
+    std::fs::read_dir(path).map_or(true, |mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))))
 }
 
 fn is_there(dir: BorrowedFd<'_>) -> bool {
@@ -114,4 +132,35 @@ pub fn name(state_dir: &Path) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    const JOBS: u32 = 8;
+    const ROUNDS: u32 = 300;
+
+    /// [ISO-5] They end at once, and none leaves it to another who has looked already.
+    #[test]
+    fn one_of_the_last_jobs_removes_it() {
+        let base = &std::env::temp_dir().join(format!("base-{}", std::process::id()));
+        for round in 0..ROUNDS {
+            let jobs: Vec<PathBuf> = (0..JOBS).map(|job| base.join(job.to_string())).collect();
+            jobs.iter().for_each(|job| std::fs::create_dir_all(job).expect("mkdir"));
+            let all = &Barrier::new(jobs.len());
+            std::thread::scope(|threads| {
+                for job in &jobs {
+                    threads.spawn(move || {
+                        all.wait();
+                        std::fs::remove_dir(job).expect("rmdir");
+                        remove_unused(base);
+                    });
+                }
+            });
+            assert!(!base.exists(), "left in round {round}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::base::{self, Base};
 use super::delegate;
 use super::find::{Mounted, mounted};
-use super::remove::{patiently, remove};
+use super::remove::{FOR_THE_DYING, patiently, remove};
 use crate::launcher::CgroupWish;
 use crate::sys::process::{self, Fork};
 use crate::sys::{dir, errno, fd};
@@ -193,7 +193,7 @@ impl Hierarchy {
         make_at(self.base.dir.as_fd(), &name)?;
         let tried = dir::open_dir_at(self.base.dir.as_fd(), &name).and_then(|made| self.try_in(made.as_fd(), has));
         // Its pipe tells of a process that ends a moment before the kernel lets go of it.
-        patiently(|| remove(self.base.dir.as_fd(), &name).is_ok());
+        patiently(FOR_THE_DYING, || remove(self.base.dir.as_fd(), &name).is_ok());
         tried
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::group::kill_dead;
 use super::hierarchy::Cgroups;
-use super::remove::{patiently, remove};
+use super::remove::{FOR_THE_DEAD, patiently, remove};
 use crate::sys::dir;
 use crate::sys::process::Pid;
 
@@ -26,7 +26,7 @@ impl Leftovers {
     pub fn remove_all(&mut self, cgroups: &Cgroups, lives: impl Fn(Pid) -> bool) {
         self.rest = list(cgroups);
         while let Some((place, name)) = self.rest.pop() {
-            patiently(|| is_gone(cgroups, place, &name, &lives));
+            patiently(FOR_THE_DEAD, || is_gone(cgroups, place, &name, &lives));
         }
     }
 

@@ -21,7 +21,7 @@ pub use in_program::{apply, dying_score, offer_to_die};
 pub use leftovers::Leftovers;
 pub use oom::OomWatch;
 pub use plan::{Plan, Unenforceable};
-pub use remove::patiently;
+pub use remove::{FOR_THE_DYING, patiently};
 
 // Over which CPU time is counted; the long one where the share is too small for the other.
 const CPU_PERIOD_US: u64 = 100_000;

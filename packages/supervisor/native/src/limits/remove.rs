@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sys::{dir, signal};
 
@@ -15,19 +15,23 @@ pub fn remove(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     remove_to(parent, name, MAX_DEPTH)
 }
 
-/// Tries until it is done: the kernel takes a moment after the last process. What is left then is removed by the next launcher.
-pub fn patiently(mut removes: impl FnMut() -> bool) {
-    for _ in 0..ATTEMPTS {
-        if removes() {
-            return;
-        }
-        signal::wait_child(PAUSE);
+/// Tries until it is done, or until the patience is over: what is left then is removed by the next launcher.
+pub fn patiently(patience: Duration, mut removes: impl FnMut() -> bool) {
+    let end = Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
+    while !removes() && Instant::now() < end {
+        signal::wait_child(pause);
+        pause = (pause * 2).min(LAST_PAUSE);
     }
 }
 
-// Together longer than the kernel was ever seen to take.
-const ATTEMPTS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(2);
+/// For what was just ended: the kernel takes a moment after the last process, and a host without a free processor a longer one.
+pub const FOR_THE_DYING: Duration = Duration::from_secs(10);
+/// For what ended long ago, or what another is about to let go.
+pub const FOR_THE_DEAD: Duration = Duration::from_millis(200);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(64);
 
 fn remove_to(parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> io::Result<()> {
     match dir::unlink_at(parent, name, true) {

@@ -13,7 +13,7 @@ use super::{Phase, Program, Shim, Wire, kill, start};
 use crate::guard::{self as guards, Birth, Notes};
 use crate::identity::Claim;
 use crate::launcher::{Means, StateDir};
-use crate::limits::{Group, Plan, patiently};
+use crate::limits::{FOR_THE_DYING, Group, Plan, patiently};
 use crate::output::{Limit, Writer};
 use crate::sandbox::{Kept, remove_kept, workspace};
 use crate::sweep::Sweep;
@@ -193,7 +193,7 @@ impl Post<'_> {
         } else if self.sandboxed {
             workspace::remove(work, &shim.job_id);
         }
-        patiently(|| shim.group.remove());
+        patiently(FOR_THE_DYING, || shim.group.remove());
         if let Some(lease) = shim.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }
