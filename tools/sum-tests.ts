@@ -1,9 +1,10 @@
-// Prints what the test runners counted, as the last line of `make test` and `.ci/run`: `N passed, N failed`, and `, N skipped` where there are any, each named before.
+// Prints what the test runners counted, as the last line of `make test` and `.ci/run`: `N passed, N failed`, and `, N skipped` where there are any, each named before, a failed one with the reason.
 //
 // usage: node tools/sum-tests.ts DIRECTORY STATUS — reads vitest's JSON reports (*.json) and cargo's output (*.log) below it. STATUS is that of the runners: when it is not 0
 // though no test failed, that is a failure of its own. Exits 1 when anything failed, or when no test ran.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const directory = process.argv[2] ?? 'test-results';
 const runnersStatus = Number(process.argv[3] ?? 0);
@@ -16,8 +17,19 @@ interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages?: readonly string[] }[];
   }[];
+}
+
+// Below each failed test, so that whoever sees only the end of the output sees why.
+const MOST_LINES = 8;
+
+function sayFailed(name: string, why = ''): void {
+  console.log(`failed: ${name}`);
+  const lines = stripVTControlCharacters(why)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  for (const line of lines.slice(0, MOST_LINES)) console.log(`  ${line}`);
 }
 
 function addVitest(file: string): void {
@@ -30,12 +42,12 @@ function addVitest(file: string): void {
         total.skipped++;
         console.log(`skipped: ${test.fullName}`);
       }
-      if (test.status === 'failed') console.log(`failed: ${test.fullName}`);
+      if (test.status === 'failed') sayFailed(test.fullName, test.failureMessages?.join('\n'));
     }
     // A file that did not load has no tests to fail.
     if (suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed')) {
       total.failed++;
-      console.log(`failed: ${suite.name}: ${suite.message ?? 'did not load'}`);
+      sayFailed(suite.name, suite.message ?? 'did not load');
     }
   }
 }
@@ -50,9 +62,10 @@ function addCargo(file: string): void {
   }
   if (results.length === 0) {
     total.failed++;
-    console.log(`failed: ${file}: no test result in it`);
+    sayFailed(file, 'no test result in it');
   }
-  for (const [, name] of text.matchAll(/^test (.+) \.\.\. FAILED$/gm)) console.log(`failed: ${name}`);
+  const why = new Map(Array.from(text.matchAll(/^---- (\S+) stdout ----\n([^]*?)(?=\n---- |\nfailures:)/gm), ([, name, said]) => [name, said]));
+  for (const [, name = ''] of text.matchAll(/^test (\S+)(?: - should panic)? \.\.\. FAILED$/gm)) sayFailed(name, why.get(name));
   for (const [, name, reason] of text.matchAll(/^test (.+) \.\.\. ignored(?:, (.+))?$/gm))
     console.log(`skipped: ${name}: ${reason ?? 'no reason given'}`);
 }
@@ -64,7 +77,7 @@ for (const name of readdirSync(directory, { encoding: 'utf8', recursive: true })
 
 if (runnersStatus !== 0 && total.failed === 0) {
   total.failed++;
-  console.log(`failed: a test runner ended with status ${runnersStatus}`);
+  sayFailed('a test runner', `ended with status ${runnersStatus}`);
 }
 
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
