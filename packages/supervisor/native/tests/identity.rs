@@ -147,11 +147,7 @@ fn what_is_left_of_a_job_whose_shim_and_guard_were_killed_ends_before_its_user_i
     job.first_line();
     let left = || harness::with_text(&format!("LAB={}", lab.dir.display()));
     wait_for("both processes", || (left().len() == 2).then_some(()));
-    let guard = harness::parent(job.shim);
-    for pid in [guard, job.shim] {
-        worker_supervisor::sys::signal::send(pid, libc::SIGKILL).expect("kill");
-    }
-    wait_for("the shim to die", || job.refuses().then_some(()));
+    job.kill_shim_and_guard();
     wait_for("the program to die with its shim", || (left().len() == 1).then_some(()));
     let next = wait_for("the id", || {
         let launch = own(lab.shell("id -u"));

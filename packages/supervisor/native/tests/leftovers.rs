@@ -31,14 +31,6 @@ fn cgroups_of(lab: &Lab, job: &Job) -> Vec<PathBuf> {
     lab.cgroups().into_iter().filter(|path| path.to_string_lossy().contains(&id)).collect()
 }
 
-fn kill_shim_and_guard(job: &Job) {
-    let guard = harness::parent(job.shim);
-    for pid in [guard, job.shim] {
-        signal::send(pid, libc::SIGKILL).expect("kill");
-    }
-    wait_for("the shim to die", || job.refuses().then_some(()));
-}
-
 fn kill_launcher(lab: &mut Lab) {
     lab.launcher.kill().expect("kill");
     lab.launcher.wait().expect("wait");
@@ -48,7 +40,7 @@ fn kill_launcher(lab: &mut Lab) {
 #[test]
 fn the_cgroups_of_a_dead_shim_and_guard_are_removed_by_the_next_launcher() {
     let Some((mut lab, job)) = lab_with_job() else { return };
-    kill_shim_and_guard(&job);
+    job.kill_shim_and_guard();
     assert!(!lab.cgroups().is_empty());
     let (mut second, mut core) = harness::spawn_launcher(&lab.dir, None);
     harness::read_frame(&mut core).expect("a hello");
@@ -67,7 +59,7 @@ fn the_cgroups_of_a_dead_shim_and_guard_are_removed_by_the_starts_of_other_jobs(
     let neighbour = lab.launch(launch);
     neighbour.first_line();
     let id = job.dir.file_name().expect("a name").to_string_lossy().into_owned();
-    kill_shim_and_guard(&job);
+    job.kill_shim_and_guard();
     wait_for("a start that finds them", || {
         let launch = limited(lab.job(&["true"]));
         lab.run(launch);

@@ -92,11 +92,7 @@ fn a_launcher_removes_the_workspaces_of_jobs_whose_shim_and_guard_are_gone() {
         let living = enclosed(lab.shell("echo ready; sleep 1000"));
         let living = lab.launch(living);
         assert_eq!(living.first_line(), "ready");
-        let guard = harness::parent(job.shim);
-        for pid in [guard, job.shim] {
-            worker_supervisor::sys::signal::send(pid, libc::SIGKILL).expect("kill");
-        }
-        wait_for("the shim to go", || (!harness::alive(job.shim)).then_some(()));
+        job.kill_shim_and_guard();
         let works = || std::fs::read_dir(lab.dir.join("work")).expect("work").count();
         assert_eq!(works(), 2);
         let uid = std::fs::metadata(&lab.dir).expect("stat").uid();

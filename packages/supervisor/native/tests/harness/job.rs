@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use worker_supervisor::output::frame::{self, FILE_HEADER, Frame, Kind, Stream};
-use worker_supervisor::sys::lock;
+use worker_supervisor::sys::{lock, signal};
 use worker_supervisor::wire::encode;
 use worker_supervisor::wire::v1::{
     EndCause, OutputTaken, Result as JobResult, ShimEvent, ShimHello, ShimRequest, Signal, Stop, result, shim_event, shim_request,
 };
 
-use super::{DEADLINE, read_frame, wait_for};
+use super::{DEADLINE, alive, parent, read_frame, wait_for};
 
 #[derive(Debug)]
 pub struct Job {
@@ -55,6 +55,15 @@ impl Job {
             Err(error) if error.kind() == ErrorKind::NotFound => !self.is_locked(),
             connected => connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused),
         }
+    }
+
+    /// Kills its shim and its guard at one blow, and waits until neither lives: only then does nobody hold its lock.
+    pub fn kill_shim_and_guard(&self) {
+        let both = [parent(self.shim), self.shim];
+        for pid in both {
+            signal::send(pid, libc::SIGKILL).expect("kill");
+        }
+        wait_for("shim and guard to die", || both.iter().all(|pid| !alive(*pid)).then_some(()));
     }
 
     /// Whether its shim or its guard lives.
