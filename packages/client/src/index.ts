@@ -29,13 +29,14 @@ export {
   type ResourceLimits,
   type StartFailure,
 } from './job/job.ts';
+export { type ConnectionChange, type ConnectionLost, type ConnectionRestored, type FollowOptions } from './follow/follow-options.ts';
 export {
-  type ConnectionChange,
-  type ConnectionLost,
-  type ConnectionRestored,
-  type FollowOptions,
   type ReconnectOptions,
-} from './follow/follow-options.ts';
+  type RepeatOptions,
+  type WayChange,
+  type WayLost,
+  type WayRestored,
+} from './reconnect/reconnect-options.ts';
 export type { FollowStart } from './follow/follow-start.ts';
 export {
   type GapReason,

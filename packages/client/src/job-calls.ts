@@ -1,11 +1,10 @@
 import { createClient, type Client, type Transport } from '@connectrpc/connect';
 import { JobService, WorkerService } from '@worker/protocol';
 import type { CallOptions } from './call/call-options.ts';
-import { checkInteger, checkMilliseconds, checkNames, checkText, checkTexts } from './call/check-options.ts';
-import { errorFromRpc } from './call/error-from-rpc.ts';
+import { checkInteger, checkMilliseconds, checkNames, checkText, checkTexts, wrongOption } from './call/check-options.ts';
+import { unaryWithin, type Unary } from './call/unary.ts';
 import { durationOf } from './call/wire-time.ts';
 import { systemClock } from './clock.ts';
-import type { Way } from './follow/attach.ts';
 import { followOutput } from './follow/follow-output.ts';
 import type { FollowOptions } from './follow/follow-options.ts';
 import type { OutputEvent, OutputStream } from './follow/output-event.ts';
@@ -14,8 +13,12 @@ import { jobFromMessage, wireStateOf } from './job/job-from-message.ts';
 import { isolationMessage } from './job/isolation.ts';
 import type { Job } from './job/job.ts';
 import { limitsMessage } from './job/limits.ts';
+import { repeatedUnaryCalls } from './reconnect/repeated-unary-calls.ts';
+import { resolveRepeat } from './reconnect/reconnect-options.ts';
+import type { Way } from './reconnect/way.ts';
 import type { ListOptions, StopOptions, SubmitOptions, WaitOptions } from './request-options.ts';
 import { serverInfoFromMessage, type ServerInfo } from './server-info.ts';
+import { waitForEnd } from './wait/wait-for-end.ts';
 
 /** What a platform brings for the calls. */
 export interface JobCallsOptions {
@@ -37,16 +40,12 @@ const submitOptions = Object.keys({
   isolation: true,
   labels: true,
   requestId: true,
+  reconnect: true,
+  onConnection: true,
   signal: true,
 } satisfies Record<keyof SubmitOptions, true>);
 const listOptions = ['states', 'labels', 'pageSize', 'signal'] as const satisfies (keyof ListOptions)[];
-const waitOptions = ['timeoutMs', 'signal'] as const satisfies (keyof WaitOptions)[];
-const stopOptions = ['graceMs', 'firstSignal', 'signal'] as const satisfies (keyof StopOptions)[];
-
-// The longest single call of a wait. Each is renewed until the job has ended: a limit of the server, or of anything between, ends no wait.
-const WAIT_SLICE_MS = 60_000;
-// What gRPC can say of a deadline in milliseconds: eight digits, more than a day.
-const LONGEST_CALL_MS = 99_999_999;
+const stopOptions = ['graceMs', 'firstSignal', 'reconnect', 'onConnection', 'signal'] as const satisfies (keyof StopOptions)[];
 
 /**
  * The calls of Worker, over any way to a server.
@@ -57,23 +56,29 @@ const LONGEST_CALL_MS = 99_999_999;
 export abstract class JobCalls {
   readonly #jobs: Client<typeof JobService>;
   readonly #original: Client<typeof WorkerService>;
-  readonly #callTimeoutMs: number;
+  readonly #unary: Unary;
   readonly #createSha256: CreateSha256;
   readonly #way: Way;
 
   protected constructor({ transport, callTimeoutMs, createSha256, distrust, closed }: JobCallsOptions) {
-    this.#callTimeoutMs = callTimeoutMs;
+    this.#unary = unaryWithin(callTimeoutMs);
     this.#createSha256 = createSha256;
     this.#jobs = createClient(JobService, transport);
     this.#original = createClient(WorkerService, transport);
     this.#way = { jobs: this.#jobs, clock: systemClock, distrust, closed };
   }
 
-  /** Resolves when the submission is durable; never waits for the program to start. Errors: `invalid-argument`, `already-exists`. */
+  /**
+   * Resolves when the submission is durable; never waits for the program to start. `existing`: the `requestId` named a job that existed; one that was made again, for a cut, may have made that job itself.
+   * Errors: `invalid-argument`, `already-exists`; `unavailable` with the reason `CALL_CUT` when it was made again as long as `reconnect` says, in vain.
+   */
   async submit(options: SubmitOptions): Promise<{ readonly job: Job; readonly existing: boolean }> {
     checkNames(options, submitOptions);
     const { argv, env = {}, cwd = '', limits, isolation, labels = {}, requestId = '' } = options;
     checkTexts(argv, 'argv');
+    const settings = resolveRepeat(options);
+    if (settings.reconnect !== undefined && requestId === '')
+      throw wrongOption('reconnect', 'needs a requestId, without which a second try could run the command twice');
     const request = {
       argv: [...argv],
       env: { ...env },
@@ -83,7 +88,10 @@ export abstract class JobCalls {
       limits: limitsMessage(limits),
       ...(isolation === undefined ? {} : { isolation: isolationMessage(isolation) }),
     };
-    const { job, existing } = await this.#unary(options, (call) => this.#jobs.submitJob(request, call));
+    const advice = 'whether it had arrived is not known: submit again with the same requestId';
+    const calls = repeatedUnaryCalls(this.#way, settings, { what: 'the submission', advice });
+    const submitted = calls.answer(() => this.#unary(options, (call) => this.#jobs.submitJob(request, call)), options.signal);
+    const { job, existing } = await submitted;
     return { job: jobFromMessage(job), existing };
   }
 
@@ -117,30 +125,38 @@ export abstract class JobCalls {
     } while (pageToken !== '');
   }
 
-  /** Resolves when the job has ended, or, with `ended` false, when `timeoutMs` is over. Errors: `invalid-argument`, `not-found`. */
-  async wait(id: string, options: WaitOptions = {}): Promise<{ readonly job: Job; readonly ended: boolean }> {
-    checkNames(options, waitOptions);
-    if (options.timeoutMs !== Infinity) checkMilliseconds(options.timeoutMs, 'timeoutMs');
-    const end = performance.now() + (options.timeoutMs ?? Infinity);
-    for (;;) {
-      const sliceMs = Math.max(0, Math.min(WAIT_SLICE_MS, end - performance.now()));
-      const request = { id, timeout: durationOf(Math.round(sliceMs)) };
-      const { job, ended } = await this.#unary(options, (call) => this.#jobs.waitJob(request, call), sliceMs);
-      if (ended || performance.now() >= end) return { job: jobFromMessage(job), ended };
-    }
+  /**
+   * Resolves when the job has ended, or, with `ended` false, when `timeoutMs` is over. A cut is no end: the server is asked again as long as `reconnect` says, and whenever it has answered the next cut has
+   * all that time again.
+   *
+   * Errors: `invalid-argument`, `not-found`; `unavailable` with the reason `CALL_CUT` when it was cut and the server could not be asked again in time; with `reconnect: false`, what the call was cut by.
+   */
+  wait(id: string, options: WaitOptions = {}): Promise<{ readonly job: Job; readonly ended: boolean }> {
+    return waitForEnd(this.#way, this.#unary, id, options);
   }
 
   /**
    * Ends the job. Resolves within grace + 1 s with the job and the processes that the kernel has not let go yet, none as a rule. No error for a job that has
-   * ended. Errors: `invalid-argument`, `not-found`.
+   * ended. Errors: `invalid-argument`, `not-found`; `unavailable` with the reason `CALL_CUT` when it was made again as long as `reconnect` says, in vain.
    */
   async stop(id: string, options: StopOptions = {}): Promise<{ readonly job: Job; readonly survivingPids: readonly number[] }> {
     checkNames(options, stopOptions);
     const { graceMs = 0, firstSignal = '' } = options;
     checkMilliseconds(graceMs, 'graceMs');
     const request = { id, grace: durationOf(graceMs), signal: firstSignal };
-    const { job, survivingPids } = await this.#unary(options, (call) => this.#jobs.stopJob(request, call), Math.max(0, graceMs));
-    return { job: jobFromMessage(job), survivingPids };
+    const calls = repeatedUnaryCalls(this.#way, resolveRepeat(options), {
+      what: `the stop of job ${id}`,
+      advice: 'whether it had arrived is not known: stop it again',
+      // A supervisor that does not answer in the time that a stop has.
+      decided: ({ reason }) => reason === 'RUNNER_UNAVAILABLE',
+    });
+    const look = () => this.#unary(options, (call) => this.#jobs.getJob({ id }, call)).then(() => undefined);
+    const stop = () => this.#unary(options, (call) => this.#jobs.stopJob(request, call), Math.max(0, graceMs));
+    for (;;) {
+      // A stop that takes its grace would not say that the server is there again.
+      const answer = await calls.answer(() => (calls.isLost ? look() : stop()), options.signal);
+      if (answer !== undefined) return { job: jobFromMessage(answer.job), survivingPids: answer.survivingPids };
+    }
   }
 
   /** Sends a signal, by name or number, to the program's process group. Errors: `invalid-argument`, `not-found`, `failed-precondition` when it is not running. */
@@ -179,17 +195,5 @@ export abstract class JobCalls {
   async info(options: CallOptions = {}): Promise<ServerInfo> {
     checkNames(options, callOptions);
     return serverInfoFromMessage(await this.#unary(options, (call) => this.#jobs.getServerInfo({}, call)));
-  }
-
-  async #unary<T>({ signal }: CallOptions, run: (call: { signal?: AbortSignal; timeoutMs: number }) => Promise<T>, waitMs = 0): Promise<T> {
-    signal?.throwIfAborted();
-    try {
-      return await run({
-        ...(signal === undefined ? {} : { signal }),
-        timeoutMs: Math.min(this.#callTimeoutMs + Math.round(waitMs), LONGEST_CALL_MS),
-      });
-    } catch (error) {
-      throw errorFromRpc(error, signal);
-    }
   }
 }

@@ -1,7 +1,9 @@
 import type { CallOptions } from './call/call-options.ts';
 import type { IsolationMode, JobLimits, JobState, NetworkMode } from './job/job.ts';
+import type { RepeatOptions } from './reconnect/reconnect-options.ts';
 
-export interface SubmitOptions extends CallOptions {
+/** `reconnect`, which needs a `requestId`: made again when it is cut. Default false: whether what was cut had arrived is for the caller to find out. */
+export interface SubmitOptions extends CallOptions, RepeatOptions {
   /** The program and its arguments, passed on exactly. */
   readonly argv: readonly string[];
   /** Variables beside a small base (PATH, HOME, USER, LANG, WORKER_JOB_ID, WORKER_ATTEMPT). The server's own environment is never passed on. */
@@ -45,12 +47,14 @@ export interface ListOptions extends CallOptions {
   readonly pageSize?: number;
 }
 
-export interface WaitOptions extends CallOptions {
-  /** Default: none. 0: answer at once. */
+/** `reconnect`: how a cut is mended. Default: for five minutes from each. */
+export interface WaitOptions extends CallOptions, RepeatOptions {
+  /** Default: none. 0: answer at once. When it is over nothing is tried again any more. */
   readonly timeoutMs?: number;
 }
 
-export interface StopOptions extends CallOptions {
+/** `reconnect`: made again when it is cut; the program hears its signal once all the same, and no grace is longer for it. Default false. */
+export interface StopOptions extends CallOptions, RepeatOptions {
   /** How long the job may take to end by itself after the first signal; at most 3,600,000; default 0: SIGKILL at once. */
   readonly graceMs?: number;
   /** Sent first when there is a grace, by name; default `SIGTERM`. */

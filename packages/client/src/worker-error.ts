@@ -37,7 +37,7 @@ export class WorkerError extends Error {
   /**
    * Finer than the code, in UPPER_SNAKE_CASE: the reason the server gave (docs/errors.md), or with `connect-failed` a {@link ConnectFailure}. Of output that is followed also `STREAM_CUT`;
    * with `data-loss` `OUTPUT_INCONSISTENT`, when what came contradicts itself, `OUTPUT_TAIL_LOST`, when the server has no more what it had delivered, and, of a view of bytes, `OUTPUT_MISSING`.
-   * `''` when there is none.
+   * Of a call that was made again in vain `CALL_CUT`. `''` when there is none.
    */
   readonly reason: string;
   /** The path of the wrong option, such as `limits.wallTimeMs`, or, where the server found it, of the field in the request, such as `limits.wall_time`; with `invalid-argument` and `bad-options`. */

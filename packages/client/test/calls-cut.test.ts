@@ -60,10 +60,10 @@ test('a server that dies cuts a stream that is not to be mended, which never loo
   expect(text(await collect(owner.follow(id, { offset: reached })))).toBe('after\n');
 });
 
-test('a server that hangs is given up, by a wait as by a stream [OUT-3]', async () => {
+test('a server that hangs is given up, by a wait as by a stream, where neither is to be mended [OUT-3] [CLIENT-7]', async () => {
   await using client = await WorkerClient.connect({ ...(await bed.options()), pingIntervalMs: 100, pingTimeoutMs: 400 });
   const id = await bed.run(client, 'echo ready; exec sleep 1000');
-  const waiting = client.wait(id).catch((error: unknown) => error);
+  const waiting = client.wait(id, { reconnect: false }).catch((error: unknown) => error);
   const events = client.follow(id, { reconnect: false });
   await events.next();
   process.kill(bed.bed.server.pid, 'SIGSTOP');

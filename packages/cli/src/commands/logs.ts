@@ -1,7 +1,8 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type { OutputEvent, WorkerClient } from '@worker/client';
-import { followThrough, reconnectFlag, type FollowThroughOptions } from '../attend/follow-through.ts';
+import { followThrough, type FollowThroughOptions } from '../attend/follow-through.ts';
+import { reconnectFlag } from '../attend/reconnecting.ts';
 import { count, moment } from '../parse/flags.ts';
 import { OutputPrinter } from '../print/output-printer.ts';
 import { stdoutEnded } from '../print/reader-gone.ts';

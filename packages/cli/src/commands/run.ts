@@ -2,8 +2,9 @@ import * as Flags from '@oclif/core/flags';
 import { attendJob } from '../attend/attend-job.ts';
 import { assertRan, describeEnd, describeUnenforced } from '../attend/describe-end.ts';
 import { exitCodeOf, READER_GONE } from '../attend/exit-code.ts';
-import { reconnectFlag } from '../attend/follow-through.ts';
 import { Interrupts, Left } from '../attend/interrupts.ts';
+import { reconnectFlag } from '../attend/reconnecting.ts';
+import { submitOnce } from '../attend/submit-once.ts';
 import { assertCommand, commandArgument, submissionOf, submitFlags } from '../attend/submit-flags.ts';
 import { splitCommand } from '../command-words.ts';
 import { CliError } from '../fail/cli-error.ts';
@@ -22,7 +23,7 @@ Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout 
 
 The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.
 
-A connection that is lost, also to a server that dies and is started again, is made again, and the output goes on at the very byte; stderr tells of it. A signal that comes meanwhile is sent to the job as soon as the server is there again.`;
+A connection that is lost, also to a server that dies and is started again, is made again, and the output goes on at the very byte; stderr tells of it. A signal that comes meanwhile is sent to the job as soon as the server is there again. With --request-id, a submission that is cut is made again too: it never runs twice.`;
   static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
   static override examples = [
     '<%= config.bin %> run -- make -j4',
@@ -47,15 +48,15 @@ A connection that is lost, also to a server that dies and is started again, is m
     try {
       await using client = await this.connect(flags, interrupts.left);
       interrupts.submitting();
-      const { job } = await client.submit({ ...submission, signal: interrupts.left });
-      id = job.id;
+      const { quiet, 'reconnect-for': reconnectForMs } = flags;
+      id = await submitOnce(client, { ...submission, signal: interrupts.left }, { quiet, reconnectForMs });
       interrupts.attach(client, id);
       const printer = new OutputPrinter({ raw: flags.raw, timestamps: false });
-      const ended = await attendJob(client, id, printer, interrupts, { quiet: flags.quiet, reconnectForMs: flags['reconnect-for'] });
+      const ended = await attendJob(client, id, printer, interrupts, { quiet, reconnectForMs });
       await flushed();
       assertRan(ended);
-      const end = flags.quiet ? undefined : describeEnd(ended);
-      const unenforced = flags.quiet ? undefined : describeUnenforced(ended);
+      const end = quiet ? undefined : describeEnd(ended);
+      const unenforced = quiet ? undefined : describeUnenforced(ended);
       for (const line of [end, unenforced]) if (line !== undefined) say(`worker: ${oneLine(line)}`);
       process.exitCode = exitCodeOf(ended);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { ConnectionChange } from '@worker/client';
+import type { ConnectionChange, WayChange } from '@worker/client';
 import { formatDuration } from '../parse/duration.ts';
 import { say } from './say.ts';
 
@@ -9,13 +9,17 @@ const PATIENCE_MS = 3_000;
 export class ConnectionNotes implements Disposable {
   readonly #tried: string;
   #overdue: NodeJS.Timeout | undefined;
+  /** Several calls may lose the one connection, and find it again. */
+  #isLost = false;
 
   /** @param forMs How long it is tried again. */
   constructor(forMs: number) {
     this.#tried = formatDuration(forMs);
   }
 
-  readonly tell = (change: ConnectionChange): void => {
+  readonly tell = (change: ConnectionChange | WayChange): void => {
+    if (this.#isLost === (change.kind === 'lost')) return;
+    this.#isLost = change.kind === 'lost';
     if (change.kind === 'lost') {
       this.#overdue = setTimeout(() => {
         say(`worker: the connection to the server is lost, and tried again for ${this.#tried}; the job is not touched by it`);
@@ -24,7 +28,9 @@ export class ConnectionNotes implements Disposable {
     }
     this[Symbol.dispose]();
     const after = formatDuration(Math.round(change.afterMs));
-    say(`worker: the connection was lost at byte ${change.offset} and made again after ${after}; nothing is missing or doubled`);
+    if ('offset' in change)
+      say(`worker: the connection was lost at byte ${change.offset} and made again after ${after}; nothing is missing or doubled`);
+    else say(`worker: the connection was lost and made again after ${after}`);
   };
 
   [Symbol.dispose](): void {

@@ -1,8 +1,8 @@
-import type { Client } from '@connectrpc/connect';
-import { Stream, type JobService, type StreamOutputResponse } from '@worker/protocol';
+import { Stream, type StreamOutputResponse } from '@worker/protocol';
 import { errorFromRpc } from '../call/error-from-rpc.ts';
 import { durationOf } from '../call/wire-time.ts';
 import type { Clock } from '../clock.ts';
+import type { Way } from '../reconnect/way.ts';
 import { WorkerError } from '../worker-error.ts';
 import { eventFromMessage } from './event-from-message.ts';
 import type { FollowSettings } from './follow-options.ts';
@@ -10,16 +10,6 @@ import { startMessage } from './follow-start.ts';
 import type { OutputEvent } from './output-event.ts';
 import { Silence } from './silence.ts';
 import { streamCut } from './way-error.ts';
-
-/** What calls go by. */
-export interface Way {
-  readonly jobs: Client<typeof JobService>;
-  readonly clock: Clock;
-  /** A call on it was not answered for too long: the next ones should take another connection, where there is such a choice. */
-  distrust(): void;
-  /** Aborts, with the error for whoever waits, when there will be no call any more. */
-  readonly closed: AbortSignal;
-}
 
 // Beyond two heartbeats: what a busy server and a slow network may take on top.
 const LEAST_SLACK_MS = 2_000;

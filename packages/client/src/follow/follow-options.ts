@@ -1,5 +1,5 @@
 import { checkBoolean, checkFunction, checkIntegerWithin, checkNames, checkOneOf } from '../call/check-options.ts';
-import type { WorkerError } from '../worker-error.ts';
+import { resolveReconnect, type ReconnectOptions, type WayLost, type WayRestored } from '../reconnect/reconnect-options.ts';
 import { resolveStart, type FollowStart } from './follow-start.ts';
 import type { OutputStream } from './output-event.ts';
 
@@ -24,36 +24,17 @@ export interface FollowOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ReconnectOptions {
-  /**
-   * How long it is tried again after a cut, in milliseconds; default 300,000; `Infinity`: for ever. Whenever the server has gone on at the expected offset the next cut has all of it
-   * again. The last try begins when it is over.
-   */
-  readonly forMs?: number;
-  /** The first pause, in milliseconds; default 50. Each one after is twice as long; each is shortened at random by up to half, lest all followers come back at one instant. */
-  readonly minDelayMs?: number;
-  /** The longest pause, in milliseconds; default 5,000. */
-  readonly maxDelayMs?: number;
-}
-
 export type ConnectionChange = ConnectionLost | ConnectionRestored;
 
 /** The way to the server is lost; it is being tried again. */
-export interface ConnectionLost {
-  readonly kind: 'lost';
+export interface ConnectionLost extends WayLost {
   /** Of the next byte wanted. Undefined while the server has not said yet where a `start` is. */
   readonly offset: number | undefined;
-  readonly error: WorkerError;
 }
 
 /** The server goes on where it was left: nothing is missing and nothing doubled. */
-export interface ConnectionRestored {
-  readonly kind: 'restored';
+export interface ConnectionRestored extends WayRestored {
   readonly offset: number;
-  /** Since it was lost. */
-  readonly afterMs: number;
-  /** Attempts that it took, 1 or more. */
-  readonly attempts: number;
 }
 
 /** {@link FollowOptions}, complete. */
@@ -101,16 +82,7 @@ export function resolveFollow(options: FollowOptions): FollowSettings {
   checkFunction(onConnection, 'onConnection');
   return {
     ...{ start: resolveStart(offset, start), follow, stream, maxChunkBytes, heartbeatMs, signal },
-    reconnect: reconnect === false ? undefined : resolveReconnect(reconnect),
+    reconnect: resolveReconnect(reconnect),
     onConnection: onConnection ?? (() => undefined),
   };
-}
-
-function resolveReconnect(options: ReconnectOptions): Required<ReconnectOptions> {
-  checkNames(options, ['forMs', 'minDelayMs', 'maxDelayMs'] satisfies (keyof ReconnectOptions)[], 'reconnect');
-  const { forMs = 300_000, minDelayMs = 50, maxDelayMs = Math.max(5_000, minDelayMs) } = options;
-  if (forMs !== Infinity) checkIntegerWithin(forMs, 'reconnect.forMs', 1);
-  checkIntegerWithin(minDelayMs, 'reconnect.minDelayMs', 1);
-  checkIntegerWithin(maxDelayMs, 'reconnect.maxDelayMs', minDelayMs, 2 ** 31 - 1);
-  return { forMs, minDelayMs, maxDelayMs };
 }

@@ -1,13 +1,13 @@
-import { pause } from '../clock.ts';
 import { leaveAtOnce } from '../leave-at-once.ts';
+import { RepeatedCalls } from '../reconnect/repeated-calls.ts';
+import type { Way } from '../reconnect/way.ts';
 import { WorkerError } from '../worker-error.ts';
-import { attach, type Way } from './attach.ts';
+import { attach } from './attach.ts';
 import { outputChecker, type OutputChecker } from './check-output.ts';
 import { resolveFollow, type FollowOptions, type FollowSettings } from './follow-options.ts';
 import type { OutputEvent } from './output-event.ts';
-import { Outage } from './outage.ts';
 import type { CreateSha256 } from './sha256.ts';
-import { asCut, isOfTheWay, notRestored, tailLost } from './way-error.ts';
+import { asCut, notRestored, tailLost } from './way-error.ts';
 
 /** See `JobCalls.follow`. Leaving the loop early, also by a `return()` while the next event is awaited, ends the call on the server too. */
 export function followOutput(
@@ -58,7 +58,7 @@ async function* reattaching(
     if (failure === undefined) return;
     left.throwIfAborted();
     if (!(failure instanceof WorkerError)) throw failure;
-    await pause(way.clock, connection.failed(failure, output.next), AbortSignal.any([left, way.closed]));
+    await connection.failed(failure, output.next, left);
   }
 }
 
@@ -89,39 +89,35 @@ function beginningOf(event: OutputEvent): number {
   return event.kind === 'end' ? event.length : event.offset;
 }
 
-/** What is known of the way to the server, over all calls of one iteration. */
+/** What is known of the way to the server, and of where the output is, over all calls of one iteration. */
 class ConnectionState {
-  readonly #way: Way;
-  readonly #settings: FollowSettings;
+  readonly #calls: RepeatedCalls;
+  /** Of the next byte wanted, as far as it is known. */
+  #offset: number | undefined;
   /** The server has answered with output, once at least. */
   #known = false;
-  #outage: Outage | undefined;
 
-  constructor(way: Way, settings: FollowSettings) {
-    this.#way = way;
-    this.#settings = settings;
+  constructor(way: Way, { reconnect, onConnection }: FollowSettings) {
+    this.#calls = new RepeatedCalls(way, reconnect, {
+      lost: (error) => onConnection({ kind: 'lost', offset: this.#offset, error: asCut(error) }),
+      // Told of an event, so that there is an offset.
+      restored: (change) => onConnection({ ...change, offset: this.#offset ?? 0 }),
+      final: asCut,
+      inVain: (error, forMs) => (this.#offset !== undefined && this.#known ? notRestored(this.#offset, forMs, error) : asCut(error)),
+    });
   }
 
   /** The first event of a call, at the offset that was due, is as much as the server can say: whatever was lost before is there again. */
   acknowledged(offset: number): void {
     this.#known = true;
-    const outage = this.#outage;
-    if (outage === undefined) return;
-    this.#outage = undefined;
-    this.#settings.onConnection({ kind: 'restored', offset, afterMs: outage.ms, attempts: outage.attempts });
+    this.#offset = offset;
+    this.#calls.answered();
   }
 
-  /** Answers how long to wait before the next call. Errors: what the iteration has to end with. */
-  failed(error: WorkerError, offset: number | undefined): number {
-    const { reconnect, onConnection } = this.#settings;
+  /** Resolves when it is time for the next call. Errors: what the iteration has to end with. */
+  async failed(error: WorkerError, offset: number | undefined, left: AbortSignal): Promise<void> {
     if (offset !== undefined && this.#known && error.code === 'out-of-range') throw tailLost(offset, error);
-    if (reconnect === undefined || !isOfTheWay(error, this.#known)) throw asCut(error);
-    if (this.#outage === undefined) {
-      this.#outage = new Outage(this.#way.clock, reconnect);
-      onConnection({ kind: 'lost', offset, error: asCut(error) });
-    }
-    const delay = this.#outage.nextDelay(error.retryDelayMs);
-    if (delay === undefined) throw offset !== undefined && this.#known ? notRestored(offset, reconnect.forMs, error) : asCut(error);
-    return delay;
+    this.#offset = offset;
+    await this.#calls.failed(error, left);
   }
 }

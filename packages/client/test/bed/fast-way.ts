@@ -1,10 +1,10 @@
-import { createClient, createRouterTransport } from '@connectrpc/connect';
+import { createClient, createRouterTransport, type ServiceImpl } from '@connectrpc/connect';
 import { JobService, type StreamOutputRequest, type StreamOutputResponse } from '@worker/protocol';
 import { nodeSha256 } from '../../src/connect/node-sha256.ts';
-import type { Way } from '../../src/follow/attach.ts';
 import type { FollowOptions } from '../../src/follow/follow-options.ts';
 import { followOutput } from '../../src/follow/follow-output.ts';
 import type { OutputEvent } from '../../src/follow/output-event.ts';
+import type { Way } from '../../src/reconnect/way.ts';
 import { WorkerError } from '../../src/worker-error.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -18,9 +18,9 @@ export class FastWay implements Way {
   readonly closed: AbortSignal = this.#closing.signal;
   distrusted = 0;
 
-  constructor(handler: Handler) {
+  constructor(handlers: Handler | Partial<ServiceImpl<typeof JobService>>) {
     const transport = createRouterTransport(({ service }) => {
-      service(JobService, { streamOutput: (request, { signal }) => handler(request, signal) });
+      service(JobService, typeof handlers === 'function' ? { streamOutput: (request, { signal }) => handlers(request, signal) } : handlers);
     });
     this.jobs = createClient(JobService, transport);
   }
@@ -43,17 +43,26 @@ export class FastWay implements Way {
     const read = (async () => {
       for await (const event of this.follow(options)) events.push(event);
     })();
-    const state = { settled: false };
-    const done = read.then(
-      () => ({ events }),
-      (error: unknown) => ({ events, error }),
+    return this.outcome(
+      read.then(
+        () => ({ events }),
+        (error: unknown) => ({ events, error }),
+      ),
     );
-    void done.finally(() => (state.settled = true));
+  }
+
+  /** What comes of it, with no pause before a next call lasting any time. */
+  async outcome<T>(of: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    void of.then(
+      () => (state.settled = true),
+      () => (state.settled = true),
+    );
     // Beyond what a pause may last lie only the timers of silence: what comes in its own time is not hurried.
     while (!state.settled) {
       await new Promise(setImmediate);
       this.clock.passToNext(5_000);
     }
-    return done;
+    return of;
   }
 }

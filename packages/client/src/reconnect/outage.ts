@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { ReconnectOptions } from './follow-options.ts';
+import type { ReconnectOptions } from './reconnect-options.ts';
 
 /** One time for which there is no way to the server, from the cut until it goes on where it was left. Says how long to wait before each try, and when to give up. */
 export class Outage {
