@@ -4,7 +4,7 @@ import { within } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { WorkerClient, WorkerError } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
-import { collect, text } from './bed/collect.ts';
+import { collect, firstChunk, text } from './bed/collect.ts';
 
 const bed = await ClientBed.forFile();
 const owner = await bed.connect();
@@ -18,7 +18,7 @@ test('an abort ends every call with its own reason, also one that waits [JOB-4]'
     collect(owner.follow(id, { signal: controller.signal })),
   ];
   const events = owner.follow(id);
-  await events.next();
+  await firstChunk(events);
   controller.abort(reason);
   for (const call of calls) await expect(within(5000, 'the call ends', call)).rejects.toBe(reason);
   for (const call of [() => owner.get(id, { signal: controller.signal }), () => collect(owner.list({ signal: controller.signal }))])
@@ -65,7 +65,7 @@ test('a server that hangs is given up, by a wait as by a stream, where neither i
   const id = await bed.run(client, 'echo ready; exec sleep 1000');
   const waiting = client.wait(id, { reconnect: false }).catch((error: unknown) => error);
   const events = client.follow(id, { reconnect: false });
-  await events.next();
+  await firstChunk(events);
   process.kill(bed.bed.server.pid, 'SIGSTOP');
   try {
     expect(await within(10_000, 'the wait is given up', waiting)).toMatchObject({ code: 'unavailable' });

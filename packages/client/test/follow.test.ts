@@ -1,7 +1,7 @@
 import { within } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { ClientBed } from './bed/client-bed.ts';
-import { collect, text } from './bed/collect.ts';
+import { collect, firstChunk, text } from './bed/collect.ts';
 
 const bed = await ClientBed.forFile();
 const owner = await bed.connect();
@@ -54,11 +54,11 @@ test('follow from an offset, of one stream, and without waiting [OUT-2] [OUT-4]'
 
 test('a quiet job is followed by heartbeats [NET-4]', async () => {
   const id = await bed.run(owner, 'echo first; exec sleep 1000');
-  for await (const event of owner.follow(id, { heartbeatMs: 1000 })) {
-    if (event.kind !== 'heartbeat') continue;
-    expect(event.nextOffset).toBe(6);
-    break;
-  }
+  const events = owner.follow(id, { heartbeatMs: 1000 });
+  await firstChunk(events);
+  expect(await events.next()).toMatchObject({ value: { kind: 'heartbeat', nextOffset: 6 } });
+  expect(await events.next()).toMatchObject({ value: { kind: 'heartbeat', nextOffset: 6 } });
+  await events.return();
   await owner.stop(id);
 });
 

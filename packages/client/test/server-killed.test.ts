@@ -3,7 +3,7 @@ import { rounds, seededRandom, within } from '@worker/testing';
 import { expect, test } from 'vitest';
 import type { ConnectionChange } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
-import { collect } from './bed/collect.ts';
+import { collect, firstChunk } from './bed/collect.ts';
 import { writeRandomFile } from './bed/random-file.ts';
 import { readAll } from './bed/reading.ts';
 
@@ -61,7 +61,7 @@ test('a server that leaves in good order is waited for, and the output goes on w
   const id = await bed.run(owner, 'echo before; read _ <"$GATE"; echo after', { env: { GATE: gate.path }, isolation: { mode: 'host' } });
   const changes: ConnectionChange[] = [];
   const events = owner.follow(id, { onConnection: (change) => changes.push(change) });
-  expect(await events.next()).toMatchObject({ value: { kind: 'chunk', offset: 0 } });
+  expect(await firstChunk(events)).toMatchObject({ offset: 0 });
   const rest = collect(events);
   await bed.bed.server.kill('SIGTERM');
   bed.bed.server = await bed.bed.server.restart();
@@ -75,4 +75,30 @@ test('a server that leaves in good order is waited for, and the output goes on w
     { kind: 'lost', offset: 7, error: { reason: 'SERVER_STOPPING' } },
     { kind: 'restored', offset: 7 },
   ]);
+});
+
+test('a follower of a quiet job is told at once that the server goes on where it was left, long before its next heartbeat [CLIENT-2] [OUT-11] [RUN-1]', async () => {
+  await using bed = await ClientBed.open();
+  const owner = await bed.connect();
+  const id = await bed.run(owner, 'echo before; exec sleep 1000', { isolation: { mode: 'host' } });
+  const changes: ConnectionChange[] = [];
+  const restored = Promise.withResolvers<undefined>();
+  const events = owner.follow(id, {
+    heartbeatMs: 3_600_000,
+    onConnection: (change) => {
+      changes.push(change);
+      if (change.kind === 'restored') restored.resolve(undefined);
+    },
+  });
+  await firstChunk(events);
+  const next = events.next();
+  await bed.bed.killAndRestart();
+  await within(20_000, 'it is told', restored.promise);
+  expect(changes).toMatchObject([
+    { kind: 'lost', offset: 7 },
+    { kind: 'restored', offset: 7 },
+  ]);
+  expect(await next).toEqual({ done: false, value: { kind: 'heartbeat', nextOffset: 7 } });
+  await events.return();
+  await owner.stop(id);
 });

@@ -197,6 +197,8 @@ export interface OutputOptions {
   readonly stream?: 'stdout' | 'stderr';
   /** The most bytes in one chunk: 1 to 1,048,576; default 262,144. */
   readonly maxChunkBytes?: number;
+  /** True: a reader that has to wait before there is anything to tell it is told first, by an {@link OutputBeginEvent}, that its start is there; default false: only where that was not an offset. */
+  readonly tellWait?: boolean;
   /** Ends the iteration with its reason, also while it waits. */
   readonly signal?: AbortSignal;
 }
@@ -225,7 +227,7 @@ export type OutputStart =
 /** Chunks and gaps come in offset order, without overlap and, over both streams, without a hole. */
 export type OutputEvent = OutputBeginEvent | OutputChunkEvent | OutputGapEvent | OutputEndEvent;
 
-/** First, and only where the start was not an offset: where it is. A reader that comes again with this offset gets the same, however long the job has been quiet. */
+/** First, and only where the start was not an offset, or where a reader that wanted to be told of it has to wait: where it is. A reader that comes again with this offset gets the same, however long the job has been quiet. */
 export interface OutputBeginEvent {
   readonly kind: 'begin';
   readonly offset: number;

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobRunner } from '@worker/core';
+import type { JobRunner, OutputEvent, OutputOptions } from '@worker/core';
 import { lines } from '@worker/core';
 import { eventually, Gate, rounds, switchesWithin } from '@worker/testing';
 import { expect, test } from 'vitest';
@@ -52,6 +52,32 @@ test('[OUT-2] [OUT-4] a live reader that begins at any offset gets what a whole 
   await expect(collect(runner.output(job.id, { start: { offset: whole.both.length + 1 } }))).rejects.toMatchObject({
     code: 'out-of-range',
   });
+});
+
+test('[OUT-11] a reader that has to wait is told at once that its start was found, one that has not, or that did not ask, is told nothing', async () => {
+  await using bed = new Bed();
+  const runner = await bed.open();
+  using gate = new Gate(bed.path('gate'));
+  const { job } = await runner.submit({ argv: ['sh', '-c', `echo out; read x <${gate.path}; echo more`] });
+  for await (const event of runner.output(job.id)) if (event.kind === 'chunk') break;
+  const firstOf = async (options: OutputOptions) => {
+    for await (const event of runner.output(job.id, options)) return event.kind === 'begin' ? event.offset : event.kind;
+    return undefined;
+  };
+  expect(await firstOf({ tellWait: true, start: { offset: 4 } })).toBe(4);
+  expect(await firstOf({ tellWait: true, stream: 'stderr' })).toBe(0);
+  expect(await firstOf({ tellWait: true, start: { offset: 1 } })).toBe('chunk');
+  expect(await firstOf({ tellWait: true, start: { offset: 4 }, follow: false })).toBe('end');
+  await expect(firstOf({ tellWait: true, start: { offset: 5 } })).rejects.toMatchObject({ code: 'out-of-range' });
+  const silent = firstOf({ start: { offset: 4 } });
+  const all: OutputEvent[] = [];
+  for await (const event of runner.output(job.id, { tellWait: true, start: { offset: 4 } })) {
+    all.push(event);
+    if (event.kind === 'begin') gate.open();
+  }
+  expect(await silent).toBe('chunk');
+  expect(all.map(({ kind }) => kind)).toEqual(['begin', 'chunk', 'end']);
+  expect(await firstOf({ tellWait: true, start: { offset: 9 } })).toBe('end');
 });
 
 test('[OUT-2] without following, a reader gets all that exists now, and the end says that it is not all', async () => {

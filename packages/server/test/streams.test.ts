@@ -191,6 +191,7 @@ describe('a quiet job', () => {
   it('sends heartbeats when asked to, with the offset to resume at [NET-4]', async () => {
     const client = bed.connect();
     const id = await submit(client, 'sh', '-c', 'echo one; exec sleep 600');
+    for await (const { event } of client.jobs.streamOutput({ id })) if (event.case === 'chunk') break;
     const seen: (string | undefined)[] = [];
     for await (const { event } of client.jobs.streamOutput({ id, heartbeat: { seconds: 1n } })) {
       seen.push(event.case === 'heartbeat' ? `heartbeat at ${String(event.value.nextOffset)}` : event.case);
@@ -198,6 +199,46 @@ describe('a quiet job', () => {
     }
     expect(seen).toEqual(['chunk', 'heartbeat at 4', 'heartbeat at 4', 'end']);
   });
+});
+
+describe('a caller that asks for heartbeats', () => {
+  it.each([3_600n, 1n])(
+    'every %d s hears at once that its offset was found, where there is nothing to tell yet; whoever asks for none hears nothing [OUT-11] [NET-4]',
+    async (seconds) => {
+      const client = bed.connect();
+      const id = await submit(client, 'sh', '-c', 'trap "echo heard; exit 0" USR1; echo one; while :; do sleep 0.1; done');
+      for await (const { event } of client.jobs.streamOutput({ id })) if (event.case === 'chunk') break;
+      const start = { case: 'offset' as const, value: 4n };
+      const without = collect(client.jobs.streamOutput({ id, start }));
+      const filtered = client.jobs.streamOutput({ id, stream: Stream.STDERR, heartbeat: { seconds } })[Symbol.asyncIterator]();
+      const { value } = await within(10_000, 'a word of the filtered stream', filtered.next());
+      expect(value?.event).toMatchObject({ case: 'heartbeat', value: { nextOffset: 0n } });
+      await filtered.return?.();
+      const events: (string | undefined)[] = [];
+      let first: bigint | undefined;
+      const begun = performance.now();
+      for await (const { event } of client.jobs.streamOutput({ id, start, stream: Stream.STDOUT, heartbeat: { seconds } })) {
+        if (events.length === 0) {
+          // An interval of an hour would not bring it within the time of the test.
+          expect(performance.now() - begun).toBeLessThan(60_000);
+          first = event.case === 'heartbeat' ? event.value.nextOffset : undefined;
+          await client.jobs.signalJob({ id, signal: 'USR1' });
+        }
+        if (event.case !== 'heartbeat' || events.length === 0) events.push(event.case);
+      }
+      expect({ first, events }).toEqual({ first: 4n, events: ['heartbeat', 'chunk', 'end'] });
+      expect((await without).map((event) => event.case)).not.toContain('heartbeat');
+      for (const value of [2n ** 40n, 1_000n])
+        expect(
+          await refusalOf(collect(client.jobs.streamOutput({ id, start: { case: 'offset', value }, heartbeat: { seconds } }))),
+        ).toMatchObject({
+          reason: 'OFFSET_OUT_OF_RANGE',
+        });
+      expect((await collect(client.jobs.streamOutput({ id, heartbeat: { seconds } }))).map((event) => event.case)).not.toContain(
+        'heartbeat',
+      );
+    },
+  );
 });
 
 describe('GetLogs', () => {

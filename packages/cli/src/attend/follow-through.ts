@@ -10,7 +10,7 @@ export interface FollowThroughOptions extends Pick<FollowOptions, 'offset' | 'st
   readonly onConnection?: (change: ConnectionChange) => void;
 }
 
-// A job that says nothing lets a heartbeat be the first sign that the server is there again, and somebody waits for it.
+// How soon one notices that a server hangs; and of one that does not say at once that it is there again, that it is. Somebody waits for it.
 const HEARTBEAT_MS = 5_000;
 
 /** The output of a job, over as many connections as it takes. Errors: those of `follow`; a CliError that says how to go on where the server was not to be had again in time. */

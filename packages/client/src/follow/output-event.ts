@@ -29,7 +29,7 @@ export interface OutputGap {
   readonly reason: GapReason;
 }
 
-/** Nothing happened for a while. */
+/** Nothing happened for a while; or, first, nothing has come so far from where the output is asked for. */
 export interface Heartbeat {
   readonly kind: 'heartbeat';
   /** Where a stream that is opened anew would go on. */

@@ -1,4 +1,4 @@
-import type { OutputEvent } from '../../src/index.ts';
+import type { OutputChunk, OutputEvent } from '../../src/index.ts';
 
 /** Everything that comes, in order. */
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -19,4 +19,13 @@ export function bytes(events: readonly OutputEvent[]): Buffer {
 /** The same as text. */
 export function text(events: readonly OutputEvent[]): string {
   return bytes(events).toString();
+}
+
+/** Goes on to the first bytes; the events can be read on from there. */
+export async function firstChunk(events: AsyncGenerator<OutputEvent, void, undefined>): Promise<OutputChunk> {
+  for (;;) {
+    const { value } = await events.next();
+    if (value?.kind === 'chunk') return value;
+    if (value?.kind !== 'heartbeat') throw new Error(`${value?.kind ?? 'nothing'} came before the first chunk`);
+  }
 }

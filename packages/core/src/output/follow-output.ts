@@ -14,6 +14,8 @@ export interface FollowOptions {
   readonly follow: boolean;
   readonly stream?: 'stdout' | 'stderr';
   readonly maxChunkBytes: number;
+  /** Whether a reader that has to wait before anything comes is told where it begins. */
+  readonly tellWait: boolean;
   readonly outputs: OpenOutputs;
   /** How far the output of a lost job goes. */
   readonly lostEnd: () => Promise<Committed>;
@@ -33,12 +35,14 @@ export async function* followOutput(
     if (!isOffset(options.start)) opened = await options.outputs.open(options.directory);
     const from = await beginning(first, opened?.output, options, signal);
     cursor = new OutputCursor({ ...options, from, ...(opened === undefined ? {} : { opened }) });
+    let isTold = !isOffset(options.start) || !options.tellWait;
     if (!isOffset(options.start)) yield { kind: 'begin', offset: from };
     for (let view: OutputView = first; ; view = source.view()) {
       const isTorn = view.produced === undefined;
       for await (const events of cursor.read(view.committed, isTorn)) {
         for (const event of events) {
           signal.throwIfAborted();
+          isTold = true;
           yield event;
         }
       }
@@ -51,6 +55,10 @@ export async function* followOutput(
       if (!options.follow) {
         yield end(cursor, view);
         return;
+      }
+      if (!isTold) {
+        isTold = true;
+        yield { kind: 'begin', offset: from };
       }
       // Looked at and armed in one turn: what moves from here on wakes.
       const now = source.view();

@@ -12,6 +12,7 @@ export function resolveOutput({
   follow = true,
   stream,
   maxChunkBytes = DEFAULT_CHUNK_BYTES,
+  tellWait = false,
 }: OutputOptions): Omit<FollowOptions, 'directory' | 'lostEnd' | 'outputs'> {
   if (!['stdout', 'stderr', undefined].includes(stream)) throw invalidArgument('stream', "must be 'stdout' or 'stderr'");
   return {
@@ -19,6 +20,7 @@ export function resolveOutput({
     follow,
     ...(stream === undefined ? {} : { stream }),
     maxChunkBytes: checkInteger(maxChunkBytes, 'maxChunkBytes', 1, MAX_CHUNK_BYTES),
+    tellWait,
   };
 }
 

@@ -25,7 +25,8 @@ export async function* streamOutput(
   const { id } = await visibleJob(host, call.principal, request.id);
   const start = startOf(request);
   call.openResponse();
-  const events = host.runner.output(id, { ...options, start });
+  // Whoever asks for signs of life is to have one at once, not an interval later: by it a caller that comes again knows that it goes on where it was cut.
+  const events = host.runner.output(id, { ...options, start, tellWait: heartbeatMs !== undefined });
   let nextOffset = typeof start === 'object' && 'offset' in start ? start.offset : undefined;
   for await (const event of heartbeatMs === undefined ? events : withHeartbeats(events, heartbeatMs, () => 'heartbeat' as const)) {
     if (event === 'heartbeat') {

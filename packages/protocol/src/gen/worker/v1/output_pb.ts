@@ -103,7 +103,8 @@ export type StreamOutputRequest = Message<"worker.v1.StreamOutputRequest"> & {
   maxChunkBytes: number;
 
   /**
-   * How often a heartbeat is sent while there is nothing else to send: 1 s to 1 h. Unset: none.
+   * How often a heartbeat is sent while there is nothing else to send: 1 s to 1 h; the first at once, as soon as it is known that the start exists, so that a caller which was cut knows that the stream goes on where it
+   * was. Unset: none.
    *
    * @generated from field: google.protobuf.Duration heartbeat = 10;
    */
@@ -262,7 +263,7 @@ export const OutputGapSchema: GenMessage<OutputGap> = /*@__PURE__*/
   messageDesc(file_worker_v1_output, 3);
 
 /**
- * Nothing happened for a while; or, as the first event, where a stream begins whose start was not an offset.
+ * Nothing happened for a while; or, as the first event, where a stream begins that has nothing else to say yet, or whose start was not an offset.
  *
  * @generated from message worker.v1.Heartbeat
  */
