@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema, RetryInfoSchema } from '@worker/protocol';
 import { eventually, within } from '@worker/testing';
@@ -46,6 +47,34 @@ describe('floods', () => {
     await unharmed(strict);
   });
 
+  it('by default a connection is allowed 1,000 resets at once and as many a second: 900 each second are, two hundred times as many end it [NET-3] [NET-5]', async () => {
+    await using other = await Bed.open();
+    const allowed = await socket(other, 'h2');
+    const calm: Buffer[] = [];
+    allowed
+      .on('data', (chunk: Buffer) => calm.push(chunk))
+      .write(Buffer.concat([preface, emptySettings, frame(1, 4, 1, requestHeaders())]));
+    for (let second = 1; second <= 3; second += 1) {
+      allowed.write(Buffer.concat([resetsOfOne(900), frame(6, 0, 0, Buffer.alloc(8, second))]));
+      const pong = frame(6, 1, 0, Buffer.alloc(8, second));
+      await eventually(() => Buffer.concat(calm).includes(pong), { what: 'all of it was read, and the connection lives' });
+      // It is a rate that is looked at: a longer pause allows no less.
+      await pause(1_100);
+    }
+    expect({ destroyed: allowed.destroyed, goaway: goawayCodeIn(Buffer.concat(calm)) }).toEqual({ destroyed: false, goaway: undefined });
+    allowed.destroy();
+
+    const flooding = await socket(other, 'h2');
+    const received: Buffer[] = [];
+    flooding
+      .on('data', (chunk: Buffer) => received.push(chunk))
+      .write(Buffer.concat([preface, emptySettings, frame(1, 4, 1, requestHeaders()), resetsOfOne(200_000)]));
+    await closed(flooding, 'the flooding connection is ended');
+    // INTERNAL_ERROR, as nghttp2 says it; none where the connection was gone before it was read. By its idle limit it would end in good order.
+    expect([2, undefined]).toContain(goawayCodeIn(Buffer.concat(received)));
+    await unharmed(other);
+  });
+
   it('a body of a million frames of one byte is refused, and holds up nobody [NET-3] [NET-5]', async () => {
     const opened = await socket(bed, 'h2');
     const crumbs = Buffer.concat(Array.from({ length: 50_000 }, () => frame(0, 0, 1, Buffer.alloc(1))));
@@ -91,7 +120,8 @@ describe('floods', () => {
   });
 
   it('a principal has so many calls that follow or wait, and can still look and stop; others are not touched [NET-5]', async () => {
-    await using small = await Bed.open({ limits: { maxLastingCalls: 3 } });
+    const counts: number[] = [];
+    await using small = await Bed.open({ limits: { maxLastingCalls: 3 }, onOpenCalls: (count) => counts.push(count) });
     const [one, two] = [small.connect('grpc'), small.connect('connect')];
     const { job } = await one.jobs.submitJob({ argv: ['sleep', '600'] });
     const id = job?.id ?? '';
@@ -110,6 +140,9 @@ describe('floods', () => {
     leave.abort();
     await Promise.all(waits);
     await eventually(() => small.server.openCalls() === 0, { what: 'the waits are over' });
+    // The heap is kept small by it.
+    expect(Math.max(...counts)).toBeGreaterThanOrEqual(3);
+    expect(counts.at(-1)).toBe(0);
     expect((await two.jobs.waitJob({ id, timeout: {} })).ended).toBe(false);
     expect((await one.jobs.stopJob({ id })).job?.state).toBe(4);
   });
@@ -123,4 +156,10 @@ function resets(count: number): Buffer {
       frame(3, 0, 2 * index + 1, Buffer.from([0, 0, 0, 8])),
     ]).flat(),
   );
+}
+
+/** The first call is left so many times: nothing of it but the protocol is any work, so that a slow machine, too, takes them faster than is allowed. */
+function resetsOfOne(count: number): Buffer {
+  const reset = frame(3, 0, 1, Buffer.from([0, 0, 0, 8]));
+  return Buffer.concat(Array.from({ length: count }, () => reset));
 }
