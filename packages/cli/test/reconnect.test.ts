@@ -42,14 +42,14 @@ test('logs -f and run go through three kill -9 of the server: every byte once, b
   await using logs = cli.start('logs', '-f', id);
   await using stderr = cli.start('logs', '-f', '--stream', 'stderr', id);
   await logs.wrote('line 1\n');
-  await eventually(() => stderr.stderr.includes('line 3\n'), { what: 'the third follows, too', deadline: 20_000 });
+  await eventually(() => stderr.stderr.includes('line 3\n'), { what: 'the third follows, too', deadline: 60_000 });
   for (let times = 1; times <= 3; times += 1) {
     await pause(random.between(0, 300));
     await kill();
     await pause(random.between(0, 300));
     await startAgain();
     const told = (count: number) => () => [run, logs, stderr].every((one) => remade(one.stderr).length === count);
-    await eventually(told(times), { what: 'each has told that it is connected again', deadline: 30_000 });
+    await eventually(told(times), { what: 'each has told that it is connected again', deadline: 60_000 });
   }
   writeFileSync(enough, '');
   const [ran, logged, alone] = [await run.ended(), await logs.ended(), await stderr.ended()];
@@ -162,7 +162,7 @@ test('a job that is still queued is waited for, by logs with and without --follo
     const address = ['--address', `https://127.0.0.1:${way.port}`];
     await using present = cli.start('logs', ...address, id);
     await using follow = cli.start('logs', '-f', ...address, id);
-    await eventually(() => way.connections === 2, { what: 'both are connected', deadline: 20_000 });
+    await eventually(() => way.connections === 2, { what: 'both are connected', deadline: 60_000 });
     process.kill(launcher, 'SIGCONT');
     for (const one of [present, follow]) expect(await one.ended()).toMatchObject({ code: 0, stdout: Buffer.from('started\n'), stderr: '' });
   } finally {

@@ -34,7 +34,7 @@ async function calling(...args: string[]): Promise<Cli> {
   const command = new Cli(args, { cwd, env: { ...env, NODE_DEBUG: 'http2' } });
   await eventually(() => command.stderr.includes('client: connected, initializing request'), {
     what: 'its call is sent',
-    deadline: 30_000,
+    deadline: 60_000,
   });
   return command;
 }
@@ -52,7 +52,7 @@ test('wait and submit --wait go through two kill -9 of the server: the same stdo
     await kill();
     await startAgain();
     const isTold = () => [submit, wait].every((one) => remade(one.stderr).length === times);
-    await eventually(isTold, { what: 'each has told that it is connected again', deadline: 30_000 });
+    await eventually(isTold, { what: 'each has told that it is connected again', deadline: 60_000 });
   }
   open();
   gate.open();
@@ -125,12 +125,12 @@ test('stop goes through a kill -9 of the server; the program hears its signal on
   const script = `trap 'echo TERM >>"$HEARD"' TERM; : >"$READY"; while [ ! -e "$HEARD" ]; do sleep 0.05; done; read _ <"$GATE"; exit 5`;
   const { stdout } = await cli.worker('submit', '-q', '--isolation', 'host', ...env, '--', 'sh', '-c', script);
   const id = stdout.toString().trim();
-  await eventually(() => existsSync(ready), { what: 'the program listens', deadline: 30_000 });
+  await eventually(() => existsSync(ready), { what: 'the program listens', deadline: 60_000 });
   await using stop = cli.start('stop', '--grace', '5m', id);
-  await eventually(() => existsSync(heard), { what: 'the program hears the signal', deadline: 30_000 });
+  await eventually(() => existsSync(heard), { what: 'the program hears the signal', deadline: 60_000 });
   await kill();
   await startAgain();
-  await eventually(() => remade(stop.stderr).length === 1, { what: 'it has told that it is connected again', deadline: 30_000 });
+  await eventually(() => remade(stop.stderr).length === 1, { what: 'it has told that it is connected again', deadline: 60_000 });
   gate.open();
   expect(await stop.ended()).toMatchObject({ code: 0, stdout: Buffer.from(`${id}: stopped, stop requested (exit code 5)\n`) });
   expect(others(stop.stderr)).toEqual([]);

@@ -36,11 +36,19 @@ afterEach(async () => {
   await Promise.all(programs.map(({ exited }) => exited));
   // The shims alone: each guard then ends what is left of its job and leaves, which is the proof that nothing is. With shim and guard killed together the job, whose command
   // line says nothing of the directory, would stay and not be found.
-  for (const { pid, commandLine } of processesOf(directory))
-    if (commandLine.startsWith('worker-supervisor shim ')) process.kill(pid, 'SIGKILL');
-  await eventually(() => processesOf(directory).length === 0, { what: `no process of ${directory} is left` });
+  for (const { pid, commandLine } of processesOf(directory)) if (commandLine.startsWith('worker-supervisor shim ')) killIfThere(pid);
+  await eventually(() => processesOf(directory).length === 0, { what: `no process of ${directory} is left`, deadline: 60_000 });
   await rm(directory, { recursive: true });
 });
+
+/** A shim whose job has ended leaves by itself, also between the look that found it and now. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
 
 function start(args: readonly string[] = [], env: Record<string, string> = {}): Program {
   const program = new Program(args, { env, cwd: directory });
@@ -63,7 +71,10 @@ function flags(more: Record<string, string> = {}): string[] {
 
 /** Until then the server has nothing that it cannot send, and leaves at the first signal before there is a second. */
 async function stalls(stream: ClientHttp2Stream): Promise<void> {
-  await eventually(() => (stream.state.localWindowSize ?? Infinity) <= 0, { what: 'the window of a reader that reads nothing is used up' });
+  await eventually(() => (stream.state.localWindowSize ?? Infinity) <= 0, {
+    what: 'the window of a reader that reads nothing is used up',
+    deadline: 30_000,
+  });
 }
 
 async function callerOf(url: string) {
@@ -88,7 +99,7 @@ async function callerOf(url: string) {
 describe('a server that cannot start says why in one line, exits 1, and leaves nothing', () => {
   const complaint = async (args: readonly string[], env: Record<string, string> = {}) => {
     const program = start(args, env);
-    const { code } = await within(20_000, 'the server gives up', program.exited);
+    const { code } = await within(60_000, 'the server gives up', program.exited);
     expect(program.stdout).toBe('');
     const lines = program.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
     expect(lines.length).toBe(1);
@@ -137,7 +148,7 @@ describe('the command line', () => {
     ['less memory than any job can have', () => ['--max-memory', '1kB'], /--max-memory must /],
   ])('%s is a mistake in the command line, told with its flag [CLI-7] [ISO-6]', async (_, args, expected) => {
     const program = start([...flags(), ...args(join(directory, 'state'))]);
-    expect((await within(20_000, 'the server gives up', program.exited)).code).toBe(2);
+    expect((await within(60_000, 'the server gives up', program.exited)).code).toBe(2);
     expect(program.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([expect.stringMatching(expected)]);
   });
 
@@ -205,9 +216,9 @@ describe('the life of a server', () => {
       const read = (async () => {
         for await (const { event } of caller.streamOutput({ id })) seen.push(event.case);
       })();
-      await eventually(() => seen.length === 1, { what: 'the first line' });
+      await eventually(() => seen.length === 1, { what: 'the first line', deadline: 30_000 });
       const ended = Promise.all([refusalOf(read), waited]);
-      await eventually(() => processesOf(directory).length > 1, { what: 'the job runs' });
+      await eventually(() => processesOf(directory).length > 1, { what: 'the job runs', deadline: 30_000 });
       program.child.kill(signal);
       for (const refusal of await ended) expect(refusal).toMatchObject({ code: 14, reason: 'SERVER_STOPPING' });
       expect(seen).toEqual(['chunk']);
@@ -224,10 +235,10 @@ describe('the life of a server', () => {
     const program = start([...flags(), '--stop-jobs-on-exit']);
     using caller = await callerOf(await program.ready());
     const id = (await caller.submitJob({ argv: ['sleep', '600'] })).job?.id ?? '';
-    await eventually(async () => (await caller.getJob({ id })).job?.state === 2, { what: 'the job runs' });
+    await eventually(async () => (await caller.getJob({ id })).job?.state === 2, { what: 'the job runs', deadline: 30_000 });
     program.child.kill('SIGTERM');
     expect(await within(5_500, 'the server leaves', program.exited)).toEqual({ code: 0, signal: null });
-    await eventually(() => processesOf(directory).length === 0, { what: 'nothing of the job is left' });
+    await eventually(() => processesOf(directory).length === 0, { what: 'nothing of the job is left', deadline: 30_000 });
 
     using later = await callerOf(await start(flags()).ready());
     expect((await later.getJob({ id })).job).toMatchObject({ state: 4, reason: 7 });
@@ -252,7 +263,7 @@ describe('the life of a server', () => {
     await once(stream, 'response');
     await stalls(stream);
     program.child.kill('SIGTERM');
-    await eventually(() => program.stderr.includes('shutting down'), { what: 'the first signal is heard' });
+    await eventually(() => program.stderr.includes('shutting down'), { what: 'the first signal is heard', deadline: 30_000 });
     if (program.child.exitCode === null) program.child.kill('SIGTERM');
     const { code } = await within(1_500, 'the second signal ends it at once', program.exited);
     expect(code).toBe(143);

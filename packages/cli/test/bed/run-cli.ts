@@ -58,11 +58,11 @@ export class Cli implements AsyncDisposable {
     const seen = async () => {
       while (!this.stdout.includes(text)) await once(this.child.stdout, 'data');
     };
-    await within(20_000, `worker writes ${text}; stderr: ${this.#stderr}`, seen());
+    await within(60_000, `worker writes ${text}; stderr: ${this.#stderr}`, seen());
   }
 
   async ended(): Promise<Outcome> {
-    const [code, signal] = (await within(30_000, `worker ends; stderr so far: ${this.#stderr}`, this.#closed)) as [
+    const [code, signal] = (await within(90_000, `worker ends; stderr so far: ${this.#stderr}`, this.#closed)) as [
       number | null,
       NodeJS.Signals | null,
     ];

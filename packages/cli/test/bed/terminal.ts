@@ -36,12 +36,12 @@ export class Terminal implements AsyncDisposable {
     const seen = async () => {
       while (!this.#screen.includes(text)) await once(this.#child.stdout, 'data');
     };
-    await within(20_000, `the terminal shows ${JSON.stringify(text)}; it shows ${JSON.stringify(this.#screen)}`, seen());
+    await within(60_000, `the terminal shows ${JSON.stringify(text)}; it shows ${JSON.stringify(this.#screen)}`, seen());
   }
 
   /** The exit code. */
   async ended(): Promise<number | null> {
-    const [code] = (await within(30_000, `worker leaves the terminal, which shows ${JSON.stringify(this.#screen)}`, this.#closed)) as [
+    const [code] = (await within(90_000, `worker leaves the terminal, which shows ${JSON.stringify(this.#screen)}`, this.#closed)) as [
       number | null,
     ];
     return code;

@@ -46,7 +46,8 @@ export class Program {
       () => /^ready (\S+)\n/.exec(this.stdout) ?? (this.child.exitCode === null ? undefined : ['', `it ended: ${this.stderr}`]),
       {
         what: 'the ready line',
-        deadline: 30_000,
+        // Read from its sources, a second of the processor and more: on a machine whose processors have six others to serve that was over half a minute.
+        deadline: 120_000,
       },
     );
     return line[1] ?? '';
