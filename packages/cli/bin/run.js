@@ -6,5 +6,5 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   );
   process.exit(125);
 }
-const { main } = await import('../dist/main.js');
+const { main } = await import('../dist/program/main.cjs');
 await main(process.argv.slice(2));

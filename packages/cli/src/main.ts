@@ -1,13 +1,13 @@
 // Loaded before anything listens: it adds a listener to stdout that throws, and ours has to come after it.
 import '@oclif/core/command';
-import { fileURLToPath } from 'node:url';
 import { run } from '@oclif/core/run';
 import { markCommand } from './command-words.ts';
 import { watchOutput } from './print/reader-gone.ts';
 import { expandShortForm } from './short-form.ts';
 import { assertUtf8Arguments } from './parse/utf8-arguments.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+// The package of the file nearest above this one is what oclif runs, wherever in it this one came to lie.
+const root = import.meta.dirname;
 
 /** The whole of `worker`. Sets process.exitCode and lets the process end by itself, so that what was written gets out. */
 export async function main(typed: readonly string[]): Promise<void> {
