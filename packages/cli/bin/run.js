@@ -6,5 +6,7 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   );
   process.exit(125);
 }
+const { keepCompiled } = await import('../dist/program/compile-cache.cjs');
+keepCompiled(process.env);
 const { main } = await import('../dist/program/main.cjs');
 await main(process.argv.slice(2));

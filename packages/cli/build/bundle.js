@@ -10,7 +10,12 @@ const commands = readdirSync(`${root}src/commands`).map((file) => [`commands/${f
 const bundle = await rolldown({
   cwd: root,
   // Commands are files by themselves, for oclif loads them by their paths.
-  input: { index: `${root}src/index.ts`, main: `${root}src/main.ts`, ...Object.fromEntries(commands) },
+  input: {
+    index: `${root}src/index.ts`,
+    main: `${root}src/main.ts`,
+    'compile-cache': `${root}src/compile-cache.ts`,
+    ...Object.fromEntries(commands),
+  },
   platform: 'node',
   // What is built of the other packages of the workspace is not what is on the way from their sources to here.
   resolve: { conditionNames: ['@worker/source', 'node', 'import', 'default'] },
@@ -33,8 +38,8 @@ try {
     chunkFileNames: 'shared/[name].cjs',
     sourcemap: true,
     comments: { legal: true, annotation: false, jsdoc: false },
-    // Less to read at each start; the names stay for whoever reads a stack trace.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    // Less to read at each start; functions keep their names for whoever reads a stack trace.
+    minify: { compress: true, mangle: { keepNames: true }, codegen: true },
     codeSplitting: {
       groups: [
         { name: 'client', test: /\/packages\/(?:client|protocol)\/|\/node_modules\/@(?:bufbuild|connectrpc)\// },

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,12 @@ const program = join(installed, 'bin/run.js');
 it('needs no other package: what it runs is in it', async () => {
   expect(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))).not.toHaveProperty('dependencies');
   expect(await node(program, '--version')).toMatchObject({ code: 0, stdout: 'worker 0.1.0\n', stderr: '' });
+});
+
+it('keeps what was compiled for its next start, for its user alone', () => {
+  const kept = join(directory, '.cache/worker/compiled');
+  expect(statSync(kept).mode & 0o777).toBe(0o700);
+  expect(readdirSync(kept)).toHaveLength(1);
 });
 
 it.each(readdirSync(`${root}packages/cli/src/commands`).map((file) => file.replace('.ts', '')))('has the command %s', async (command) => {
