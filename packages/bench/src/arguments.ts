@@ -14,6 +14,7 @@ const sections = [
   'seek',
   'disk',
   'memory',
+  'start',
 ] as const;
 export type Section = (typeof sections)[number];
 

@@ -15,6 +15,7 @@ import { measureMemory } from './measure-memory.ts';
 import { measureOutput } from './measure-output.ts';
 import { measurePython } from './measure-python.ts';
 import { measureSeek } from './measure-seek.ts';
+import { measureStart } from './measure-start.ts';
 import type { Measurement } from './measurement.ts';
 import { tableOf } from './print-table.ts';
 import { SpawnLimit } from './spawn-limit.ts';
@@ -33,6 +34,7 @@ const measure: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[]>
   seek: measureSeek,
   disk: measureDisk,
   memory: measureMemory,
+  start: measureStart,
 };
 
 async function main(args: readonly string[]): Promise<void> {
