@@ -17,7 +17,11 @@ interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages?: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -64,7 +68,9 @@ function addCargo(file: string): void {
     total.failed++;
     sayFailed(file, 'no test result in it');
   }
-  const why = new Map(Array.from(text.matchAll(/^---- (\S+) stdout ----\n([^]*?)(?=\n---- |\nfailures:)/gm), ([, name, said]) => [name, said]));
+  const why = new Map(
+    Array.from(text.matchAll(/^---- (\S+) stdout ----\n([^]*?)(?=\n---- |\nfailures:)/gm), ([, name, said]) => [name, said]),
+  );
   for (const [, name = ''] of text.matchAll(/^test (\S+)(?: - should panic)? \.\.\. FAILED$/gm)) sayFailed(name, why.get(name));
   for (const [, name, reason] of text.matchAll(/^test (.+) \.\.\. ignored(?:, (.+))?$/gm))
     console.log(`skipped: ${name}: ${reason ?? 'no reason given'}`);
