@@ -73,7 +73,7 @@ function chance(random: Random): Story {
 const title =
   'what readers get, and the gaps they are told of, are what was written, or nothing calls it complete ' +
   '[OUT-16, OUT-1, OUT-2, OUT-3, OUT-6, OUT-7, CLIENT-1, RUN-1, RUN-2, RUN-3]';
-const options = { timeout: STORIES * 2 * DEADLINE_MS };
+const options = { timeout: STORIES * 5 * DEADLINE_MS };
 
 test.each(themes)(`$name: ${title}`, options, ({ tell }) => tellStories(tell));
 test.runIf(canMount && hasStrace).each(ofDisks)(`$name (needs the right to mount, and strace): ${title}`, options, ({ tell }) =>

@@ -52,7 +52,7 @@ test(`followers go through ${KILLS} kill -9 of the server, live and from the sta
       next: read.next,
       ends: [{ complete: true, sha256: read.sha256 }],
     });
-}, 120_000);
+}, 300_000);
 
 test('a server that leaves in good order is waited for, and the output goes on with the next one [CLIENT-1] [CLIENT-2] [RUN-5]', async () => {
   await using bed = await ClientBed.open();

@@ -211,8 +211,8 @@ describe('a caller that asks for heartbeats', () => {
       const start = { case: 'offset' as const, value: 4n };
       const without = collect(client.jobs.streamOutput({ id, start }));
       const filtered = client.jobs.streamOutput({ id, stream: Stream.STDERR, heartbeat: { seconds } })[Symbol.asyncIterator]();
-      const { value } = await within(10_000, 'a word of the filtered stream', filtered.next());
-      expect(value?.event).toMatchObject({ case: 'heartbeat', value: { nextOffset: 0n } });
+      const word: IteratorResult<unknown> = await within(10_000, 'a word of the filtered stream', filtered.next());
+      expect(word.value).toMatchObject({ event: { case: 'heartbeat', value: { nextOffset: 0n } } });
       await filtered.return?.();
       const events: (string | undefined)[] = [];
       let first: bigint | undefined;
