@@ -3,8 +3,10 @@
 mod harness;
 
 use std::os::unix::fs::chown;
+use std::path::Path;
 
-use harness::{Lab, as_root_and_as_ordinary_user, fixture, of_jobs, ready, stop_now, wait_for};
+use harness::{Lab, alive, as_root_and_as_ordinary_user, enclosed, eventually, fixture, of_jobs, ready, stop_now, wait_for, with_bind, with_text};
+use worker_supervisor::sys::signal;
 use worker_supervisor::wire::v1::{EndCause, Identity, Launch, ResourceLimits, identity::Who, result, shim_event};
 
 // Somebody of whom no other test and nobody else on the host runs anything.
@@ -123,6 +125,45 @@ fn a_program_that_kills_its_shim_and_guard_at_one_blow_dies_with_them() {
     let launch = lab.shell("kill -9 -1; echo survived; exec sleep 1000");
     lab.send(launch);
     wait_for("nothing of the job to be left", || (lab.launcher.try_wait().expect("wait").is_some() && of_jobs(&lab).is_empty()).then_some(()));
+}
+
+/// [KILL-1]
+#[test]
+fn a_sandbox_that_is_being_made_when_shim_and_guard_die_at_one_blow_dies_with_them() {
+    for mut lab in [Lab::with(&["--cgroup", "none"]), Lab::as_ordinary_user_with(&["--cgroup", "none"])] {
+        let launcher = lab.launcher.id().cast_signed();
+        let (job_id, init) = wait_for("an init that is stopped before its end could follow from its parent's", || {
+            // Of many paths: so its init takes a while.
+            let mut launch = enclosed(lab.job(&["sleep", "1000"]));
+            for number in 0..60 {
+                launch = with_bind(launch, Path::new("/usr"), "", &format!("/mnt/{number}"), false);
+            }
+            let job_id = launch.job_id.clone();
+            lab.send(launch);
+            let [guard, shim, init] = wait_for("an init", || eldest_line(launcher).try_into().ok());
+            signal::send(init, libc::SIGSTOP).expect("stop");
+            // So that it cannot end what is left when the shim has died.
+            signal::send(guard, libc::SIGSTOP).expect("stop");
+            let status =
+                wait_for("the init to stop", || std::fs::read_to_string(format!("/proc/{init}/status")).ok().filter(|text| text.contains("(stopped)")));
+            signal::send(shim, libc::SIGKILL).expect("kill");
+            wait_for("the shim to die", || (!alive(shim)).then_some(()));
+            signal::send(guard, libc::SIGKILL).expect("kill");
+            wait_for("the guard to die", || (!alive(guard)).then_some(()));
+            signal::send(init, libc::SIGCONT).expect("go on");
+            // One of the last things that it does to itself.
+            status.contains("NoNewPrivs:\t0").then_some((job_id, init))
+        });
+        let gone = eventually(|| with_text(&job_id).is_empty().then_some(()));
+        let _ = signal::send(init, libc::SIGKILL);
+        assert!(gone.is_some(), "the init has outlived shim and guard");
+    }
+}
+
+/// The first child, its first child, and so on.
+fn eldest_line(pid: i32) -> Vec<i32> {
+    let eldest = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?.split(' ').next()?.parse().ok();
+    std::iter::successors(eldest(&pid), eldest).collect()
 }
 
 /// [KILL-2]

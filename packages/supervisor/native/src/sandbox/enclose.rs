@@ -31,6 +31,7 @@ impl Enclosure {
             namespace::enter(owner.as_fd(), libc::CLONE_NEWUSER).map_err(at("enter user"))?;
         }
         let (ready, ready_end) = fd::pipe().map_err(at("pipe"))?;
+        let parent = process::open_pid(process::own_pid()).map_err(at("pidfd"))?;
         let kinds = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
         let forked = if networks::may_keep(prepared, plan) {
             networks.fork_into(kinds)?
@@ -38,7 +39,7 @@ impl Enclosure {
             namespace::fork_into(kinds | network_of(plan)).map_err(at("unshare"))?
         };
         match forked {
-            (Fork::Child, _) => init::run(prepared, plan, report, ready_end.as_fd(), tell),
+            (Fork::Child, _) => init::run(prepared, plan, parent.as_fd(), report, ready_end.as_fd(), tell),
             (Fork::Parent(init), Some(handle)) => {
                 namespace::enter(handle.as_fd(), libc::CLONE_NEWPID).map_err(at("enter processes"))?;
                 Ok(Self { init, handle, ready })

@@ -4,22 +4,24 @@
 //! who lacks a capability of a process may not trace it.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::failed::{Failed, at};
 use super::plan::Plan;
 use super::{Prepared, binds, networks};
-use crate::sys::{fd, mount, namespace, privilege, process, signal, title, user};
+use crate::sys::{fd, mount, namespace, poll, privilege, process, signal, title, user};
 
 const QUIET: u64 = mount::NO_SUID | mount::NO_DEVICES;
 
-/// Runs in the process that was forked into the namespaces; does not return.
-pub fn run(prepared: &Prepared, plan: &Plan, report: BorrowedFd<'_>, ready: BorrowedFd<'_>, tell: fn(&Failed) -> Vec<u8>) -> ! {
+/// Runs in the process that was forked into the namespaces; does not return. `parent` is a handle of whoever forked it.
+pub fn run(prepared: &Prepared, plan: &Plan, parent: BorrowedFd<'_>, report: BorrowedFd<'_>, ready: BorrowedFd<'_>, tell: fn(&Failed) -> Vec<u8>) -> ! {
     process::set_name(c"worker-init");
     title::set(&[b"worker-init ", plan.name.to_bytes()].concat());
     // The ends of the job's pipes are not made yet; what else of the shim is open here would outlive it.
-    let kept = fd::close_all_but(&mut [prepared.template.mounts.as_raw_fd(), report.as_raw_fd(), ready.as_raw_fd()]).map_err(at("close"));
-    if let Err(failed) = kept.and_then(|()| make(prepared, plan)) {
+    let mut needed = [prepared.template.mounts.as_raw_fd(), parent.as_raw_fd(), report.as_raw_fd(), ready.as_raw_fd()];
+    let kept = fd::close_all_but(&mut needed).map_err(at("close"));
+    if let Err(failed) = kept.and_then(|()| make(prepared, plan)).and_then(|()| die_with(parent)) {
         // Should the shim be gone, its guard ends us.
         let _ = fd::write(report, &tell(&failed));
         process::exit_now(1);
@@ -53,8 +55,18 @@ fn make(prepared: &Prepared, plan: &Plan) -> Result<(), Failed> {
     }
     become_inner(plan)?;
     privilege::keep_only(Some(privilege::CAP_WAKE_ALARM)).map_err(at("capabilities"))?;
-    privilege::set_no_new_privileges().map_err(at("no_new_privs"))?;
-    privilege::die_with_parent().map_err(at("parent"))
+    privilege::set_no_new_privileges().map_err(at("no_new_privs"))
+}
+
+/// Set once we have become the job's user, for that change forgets it.
+fn die_with(parent: BorrowedFd<'_>) -> Result<(), Failed> {
+    privilege::die_with_parent().map_err(at("parent"))?;
+    // It may have died before, and its guard with it: nobody would end us then. Its number says nothing in our namespace.
+    match poll::has_come(parent) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(at("parent")(io::Error::from_raw_os_error(libc::ESRCH))),
+        Err(error) => Err(at("parent")(error)),
+    }
 }
 
 /// Goes over to the job's user and its own user namespace.

@@ -75,3 +75,14 @@ impl PollSet {
         self.entries[place].revents & libc::POLLOUT != 0
     }
 }
+
+/// Whether something has come by now. Of a handle of a process: whether that has ended.
+///
+/// # Errors
+/// As `PollSet::wait`.
+pub fn has_come(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut polled = PollSet::default();
+    let place = polled.add(fd, false);
+    polled.wait(Some(Duration::ZERO))?;
+    Ok(polled.readable(place))
+}
