@@ -31,7 +31,7 @@ pub fn run(prepared: &Prepared, plan: &Plan, parent: BorrowedFd<'_>, report: Bor
     // The report's end tells of the exec, so it is closed before the program may go on.
     let _ = fd::close_all_but(&mut [ready.as_raw_fd()]);
     let _ = fd::write(ready, &[1]);
-    (0..=ready.as_raw_fd()).for_each(fd::close);
+    let _ = fd::close_all();
     signal::wait_for_end()
 }
 

@@ -4,7 +4,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 
 use super::workspace;
@@ -35,7 +35,7 @@ impl Workspaces {
             }
             _ => {
                 workspace::make(work, job_id, Some(owner))?;
-                dir::open_dir_at(work, &name)?
+                File::from(dir::open_dir_at(work, &name)?)
             }
         };
         let look = Look::at(&directory)?;
@@ -63,7 +63,7 @@ fn kept_name(shim: Pid) -> CString {
 }
 
 struct Made {
-    directory: OwnedFd,
+    directory: File,
     /// What it was like when it was lent.
     look: Look,
 }
@@ -85,8 +85,8 @@ struct Look {
 }
 
 impl Look {
-    fn at(directory: &OwnedFd) -> io::Result<Self> {
-        let found = File::from(directory.try_clone()?).metadata()?;
+    fn at(directory: &File) -> io::Result<Self> {
+        let found = directory.metadata()?;
         let handle = directory.as_fd();
         Ok(Self { mode: found.mode(), links: found.nlink(), length: found.size(), flags: dir::flags(handle), attributes: dir::attributes_length(handle)? })
     }

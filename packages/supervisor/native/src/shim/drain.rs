@@ -16,7 +16,7 @@ const PIPE_WIDE: i32 = 256 << 10;
 pub struct Pipes {
     ends: [Option<OwnedFd>; 2],
     wide: [bool; 2],
-    // Room for a frame's header and what one read brings; made at the first byte, for many jobs write none.
+    // Room for a frame's header and what one read brings. Made at the first read, and touched only so far as bytes come: many jobs write none.
     buffer: Vec<u8>,
 }
 
@@ -62,11 +62,8 @@ impl Pipes {
     /// Reads one once and writes what it brought; so many bytes.
     pub fn read(&mut self, index: usize, job: BorrowedFd<'_>, writer: &mut Writer) -> usize {
         let Some(end) = &self.ends[index] else { return 0 };
-        if self.buffer.is_empty() {
-            // Memory that the kernel gives as zeros, each page when it is first read into: most reads are short.
-            self.buffer = vec![0; FRAME_HEADER + READ];
-        }
-        match fd::read(end.as_fd(), &mut self.buffer[FRAME_HEADER..]) {
+        self.buffer.resize(FRAME_HEADER, 0);
+        match fd::read_behind(end.as_fd(), &mut self.buffer, READ) {
             Ok(None) => 0,
             Ok(Some(0)) | Err(_) => {
                 self.ends[index] = None;
@@ -78,7 +75,7 @@ impl Pipes {
                     // Refused beyond the user's share of pipe memory: then it stays as it is.
                     let _ = fd::widen_pipe(end.as_fd(), PIPE_WIDE);
                 }
-                writer.take(job, STREAMS[index], &mut self.buffer[..FRAME_HEADER + length]);
+                writer.take(job, STREAMS[index], &mut self.buffer);
                 length
             }
         }

@@ -1,6 +1,7 @@
 //! File descriptors and pipes.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{check, check_len};
@@ -41,11 +42,35 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// As read(2).
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the slice is valid and writable for its length.
-    match check_len(unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) }) {
+    to_read(check_len(unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) }))
+}
+
+fn to_read(answer: io::Result<usize>) -> io::Result<Option<usize>> {
+    match answer {
         Ok(length) => Ok(Some(length)),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// As `read`, at most so many bytes, behind what the buffer holds.
+///
+/// # Errors
+/// As read(2).
+pub fn read_behind(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, most: usize) -> io::Result<Option<usize>> {
+    fill(buffer, most, |room| {
+        // SAFETY: the room is valid and writable for its length.
+        unsafe { libc::read(fd.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) }
+    })
+}
+
+/// Has one call of the kernel, which answers with how many bytes it wrote, write behind what the buffer holds: room that it does not need is not touched.
+pub(super) fn fill(buffer: &mut Vec<u8>, most: usize, call: impl FnOnce(&mut [MaybeUninit<u8>]) -> isize) -> io::Result<Option<usize>> {
+    buffer.reserve(most);
+    let read = to_read(check_len(call(&mut buffer.spare_capacity_mut()[..most])))?;
+    // SAFETY: the kernel wrote so many bytes there: the two callers pass its answer on as it is.
+    unsafe { buffer.set_len(buffer.len() + read.unwrap_or(0)) };
+    Ok(read)
 }
 
 /// How many bytes a pipe holds.
@@ -103,10 +128,12 @@ pub fn close_all_but(keep: &mut [RawFd]) -> io::Result<()> {
     close_range(first, u32::MAX)
 }
 
-/// Closes a descriptor by its number. Whoever calls this forgets its handle.
-pub fn close(fd: RawFd) {
-    // SAFETY: only a number is passed; callers forget who owned it.
-    unsafe { libc::close(fd) };
+/// Closes every descriptor, the standard ones too. Whoever calls this forgets all handles.
+///
+/// # Errors
+/// As `close_range`(2).
+pub fn close_all() -> io::Result<()> {
+    close_range(0, u32::MAX)
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {

@@ -71,11 +71,7 @@ pub enum Waited {
 /// # Errors
 /// As fork(2).
 pub fn fork() -> io::Result<Fork> {
-    // SAFETY: all our processes have one thread, so the child may go on as the parent would.
-    match check(unsafe { libc::fork() })? {
-        0 => Ok(Fork::Child),
-        pid => Ok(Fork::Parent(pid)),
-    }
+    fork_sharing(0)
 }
 
 /// Forks into a cgroup of version 2. Joining it later would cost what a fork costs a hundred times: a lock over all processes of the host.
@@ -103,9 +99,15 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// # Errors
 /// As clone(2).
 pub fn fork_with_descriptors() -> io::Result<Fork> {
+    fork_sharing(libc::CLONE_FILES)
+}
+
+/// Past the C library, which puts locks and lists in order that only threads need: each is a page that is then copied.
+fn fork_sharing(flags: i32) -> io::Result<Fork> {
     let none = std::ptr::null::<libc::c_void>();
-    let flags = libc::c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
-    // SAFETY: without a stack of its own and without shared memory this is fork(2), and all our processes have one thread; the arguments after the stack are not looked at without their flags.
+    let flags = libc::c_long::from(flags | libc::SIGCHLD);
+    // SAFETY: without a stack of its own and without shared memory this is fork(2), and all our processes have one thread, so the child may go on as the parent would; the arguments after the
+    // stack are not looked at without their flags.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) };
     match check(i32::try_from(pid).unwrap_or(-1))? {
         0 => Ok(Fork::Child),

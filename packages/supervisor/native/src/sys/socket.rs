@@ -5,7 +5,7 @@ use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::{check, check_len};
+use super::{check, check_len, fd};
 
 // Unix sockets, in the width that addresses have.
 const FAMILY: libc::sa_family_t = 1;
@@ -131,15 +131,13 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Receives what is there; `None` when there is nothing yet, 0 at the end.
+/// Receives what is there, at most so many bytes, behind what the buffer holds; `None` when there is nothing yet, 0 at the end.
 ///
 /// # Errors
 /// As recv(2).
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-    // SAFETY: the slice is valid and writable for its length.
-    match check_len(unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) }) {
-        Ok(length) => Ok(Some(length)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-        Err(error) => Err(error),
-    }
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut Vec<u8>, most: usize) -> io::Result<Option<usize>> {
+    fd::fill(buffer, most, |room| {
+        // SAFETY: the room is valid and writable for its length.
+        unsafe { libc::recv(socket.as_raw_fd(), room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) }
+    })
 }

@@ -19,13 +19,16 @@ const NAME: usize = 19;
 /// As getdents64(2).
 pub fn names(dir: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     let mut names = Vec::new();
-    let mut block = vec![0_u8; BLOCK];
+    let mut block = Vec::<u8>::with_capacity(BLOCK);
     // SAFETY: only numbers are passed. It cannot fail for a directory.
     unsafe { libc::lseek(dir.as_raw_fd(), 0, libc::SEEK_SET) };
     while names.is_empty() {
-        // SAFETY: the block is writable for its length.
-        let read = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), block.as_mut_ptr(), block.len()) };
-        let mut rest = &block[..check_len(isize::try_from(read).unwrap_or(-1))?];
+        // SAFETY: the block is writable for its capacity.
+        let read = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), block.as_mut_ptr(), block.capacity()) };
+        let read = check_len(isize::try_from(read).unwrap_or(-1))?;
+        // SAFETY: the kernel wrote so many bytes.
+        unsafe { block.set_len(read) };
+        let mut rest = &block[..];
         if rest.is_empty() {
             break;
         }

@@ -46,9 +46,13 @@ pub struct Inbox {
 impl Inbox {
     /// Appends bytes.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.forget_taken();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn forget_taken(&mut self) {
         self.bytes.drain(..self.taken);
         self.taken = 0;
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// Reads once from a socket.
@@ -56,15 +60,12 @@ impl Inbox {
     /// # Errors
     /// As recv(2).
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Received> {
-        let mut buffer = [0; READ];
-        match socket::receive(socket, &mut buffer)? {
-            None => Ok(Received::Nothing),
-            Some(0) => Ok(Received::Closed),
-            Some(length) => {
-                self.push(&buffer[..length]);
-                Ok(Received::Some)
-            }
-        }
+        self.forget_taken();
+        Ok(match socket::receive(socket, &mut self.bytes, READ)? {
+            None => Received::Nothing,
+            Some(0) => Received::Closed,
+            Some(_) => Received::Some,
+        })
     }
 
     /// Takes the next whole message; `None` when there is none.
