@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::identity::{Claim, Lease};
 use crate::launcher::{Means, StateDir, remove_one};
-use crate::limits::{FOR_THE_DYING, Group, patiently};
+use crate::limits::{self, FOR_THE_DYING, Group, patiently};
 use crate::sandbox::{Prepared, remove_kept, workspace};
 use crate::shim::{self, Wire};
 use crate::sweep::{Outcome, Sweep, strike};
@@ -72,7 +72,9 @@ pub fn run(birth: Birth<'_>) -> ! {
         }
         if *sandboxed {
             remove_kept(state.work.as_fd(), shim);
+            limits::remove_kept(&means.cgroups, shim);
         }
+        means.cgroups.remove_unused();
     }
     process::exit_now(0);
 }
@@ -124,7 +126,6 @@ fn end(state: &StateDir, means: &Means, job: &Job, shim: Pid) {
     let claim = job.lease.and_then(|(holder, uid)| Some(Claim::of_lease(Lease::held_by(fd::inherit(holder)?, uid))));
     end_all(|| strike(&group, claim.as_ref()));
     patiently(FOR_THE_DYING, || group.remove());
-    means.cgroups.remove_unused();
     if let Some(lease) = claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
         lease.give_back();
     }

@@ -63,13 +63,16 @@ impl Group {
                     _ => {}
                 }
             }
-            let join = if hierarchy.born_in {
-                None
-            } else {
-                Some(dir::open_at(dir.as_fd(), hierarchy::joining_file(hierarchy.version), libc::O_WRONLY, 0).map_err(failed(None))?)
-            };
             let (version, born_in, controllers) = (hierarchy.version, hierarchy.born_in, hierarchy.controllers.clone());
-            self.members.push(Member { above, dir, version, controllers, born_in, join });
+            self.members.push(Member { above, dir, version, controllers, born_in, join: None });
+        }
+        self.open_entrances().map_err(failed(None))
+    }
+
+    /// Lets processes join that are not born in them.
+    pub(super) fn open_entrances(&mut self) -> io::Result<()> {
+        for member in self.members.iter_mut().filter(|member| !member.born_in) {
+            member.join = Some(dir::open_at(member.dir.as_fd(), hierarchy::joining_file(member.version), libc::O_WRONLY, 0)?);
         }
         Ok(())
     }
@@ -135,6 +138,33 @@ impl Group {
     pub fn remove(&self) -> bool {
         // All are tried.
         self.members.iter().filter(|member| remove(member.above.as_fd(), &self.name).is_err()).count() == 0
+    }
+
+    /// The only one, where it is of version 1 and counts memory alone.
+    fn of_memory(&self) -> Option<&Member> {
+        match &self.members[..] {
+            [member] if member.version == 1 && member.controllers == [Controller::Memory] => Some(member),
+            _ => None,
+        }
+    }
+
+    /// How many bytes are charged to it.
+    pub(super) fn charged(&self) -> Option<u64> {
+        read_file(self.of_memory()?.dir.as_fd(), c"memory.usage_in_bytes")?.trim().parse().ok()
+    }
+
+    /// From here on its peak is what is charged now.
+    pub(super) fn forget_peak(&self) -> io::Result<()> {
+        let member = self.of_memory().ok_or(io::ErrorKind::Unsupported)?;
+        hierarchy::write_at(member.dir.as_fd(), c"memory.max_usage_in_bytes", b"0")
+    }
+
+    /// Gives it another name.
+    pub(super) fn rename(&mut self, name: CString) -> io::Result<()> {
+        let above = self.of_memory().ok_or(io::ErrorKind::Unsupported)?.above.as_fd();
+        dir::rename_at(above, &self.name, above, &name)?;
+        self.name = name;
+        Ok(())
     }
 
     /// The whole of one of their files.

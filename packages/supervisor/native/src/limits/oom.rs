@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::sys::{dir, fd, limit};
+use crate::sys::{dir, fd, limit, poll};
 
 // Version 1 tells when memory has run out, a moment before it kills, and also when it ran out only further up.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -65,6 +65,13 @@ impl OomWatch {
             self.look = (pause <= LAST_LOOK).then(|| (Instant::now() + pause, pause));
         }
         self.has_killed()
+    }
+
+    /// Whether it can serve another job: it has killed nothing, and told nothing that is still to be looked into.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let told = self.events.as_ref().is_some_and(|events| poll::has_come(events.as_fd()).unwrap_or(true));
+        !told && self.look.is_none() && !self.has_killed()
     }
 
     /// Whether it has killed so far.

@@ -11,6 +11,7 @@ use crate::sys::limit::Resource;
 use crate::wire::v1::ResourceLimits;
 
 /// What a file of the job's cgroup is given.
+#[derive(PartialEq)]
 pub struct Write {
     /// The place of its hierarchy.
     pub hierarchy: usize,

@@ -26,15 +26,18 @@ pub use probe::{NAME as PROBE, probe};
 pub use template::Template;
 pub use workspaces::{Workspaces, remove_kept};
 
+use crate::limits::Groups;
 use crate::sys::enclosure::Instruction;
 
-/// What a shim keeps of one sandbox for the next: both are dear to make and to take down.
+/// What a shim keeps of one sandbox for the next: all are dear to make and to take down.
 #[derive(Default)]
 pub struct Kept {
     /// Its network.
     pub networks: Networks,
     /// Its workspace.
     pub workspaces: Workspaces,
+    /// Its cgroup.
+    pub groups: Groups,
 }
 
 /// What the launcher prepared.

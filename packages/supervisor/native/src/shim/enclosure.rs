@@ -43,6 +43,11 @@ pub fn enclose<'a>(
 }
 
 impl<'a> Unborn<'a> {
+    /// Whether what the job leaves may be handed on to the next.
+    pub fn may_keep(&self) -> bool {
+        self.plan.may_keep(self.prepared)
+    }
+
     /// Makes it. `report` is where its init tells what failed.
     pub fn enclose(self, report: BorrowedFd<'_>) -> Result<Enclosed<'a>, StartFailed> {
         let Self { prepared, plan, networks, subject } = self;

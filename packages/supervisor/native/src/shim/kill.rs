@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::finish::usage_of;
 use super::{Phase, Program, Shim};
-use crate::limits::OomWatch;
+use crate::limits::{self, OomWatch};
 use crate::sweep::{Outcome, strike};
 use crate::sys::clock::unix_nanos;
 use crate::sys::process::{self, Exit, Pid, Waited};
@@ -164,7 +164,10 @@ impl Shim<'_> {
                 self.gone = Some((unix_nanos(), now));
                 self.usage = usage_of(self.sweep.used());
                 self.group.count(&mut self.usage);
-                self.group.remove();
+                self.keeps_group = self.keeps_group && limits::put_aside(&mut self.group, self.memory.as_ref());
+                if !self.keeps_group {
+                    self.group.remove();
+                }
                 self.phase = Phase::Draining(now + self.drain);
                 if self.stop_asked {
                     self.tell_all(&shim_event::Event::TreeGone(TreeGone {}));

@@ -84,6 +84,8 @@ struct Shim<'a> {
     claim: Option<Claim>,
     plan: Plan,
     group: Group,
+    /// Whether it may be the next job's, and once the tree is gone, whether it was put aside for that.
+    keeps_group: bool,
     usage: ResourceUsage,
     memory: Option<OomWatch>,
     dir: OwnedFd,

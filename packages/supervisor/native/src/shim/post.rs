@@ -1,19 +1,20 @@
 //! A shim's life: it waits for an order of the launcher, serves that job to its end, and waits again.
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use super::door::Door;
 use super::drain::Pipes;
-use super::enclosure::{self, Subjects};
+use super::enclosure::{self, Subjects, Unborn};
 use super::publish::{self, Published};
 use super::serve::Client;
 use super::{Phase, Program, Shim, Wire, kill, start};
 use crate::guard::{self as guards, Birth, Notes};
 use crate::identity::Claim;
 use crate::launcher::{Means, StateDir};
-use crate::limits::{FOR_THE_DYING, Group, Plan, patiently};
+use crate::limits::{self, FOR_THE_DYING, Group, Plan, patiently};
 use crate::output::{Limit, Writer};
 use crate::sandbox::{Kept, remove_kept, workspace};
 use crate::sweep::Sweep;
@@ -64,6 +65,7 @@ pub fn run(birth: Birth<'_>, notes: Notes) -> ! {
     if sandboxed {
         remove_kept(post.state.work.as_fd(), process::own_pid());
     }
+    kept.groups.remove();
     post.means.cgroups.remove_unused();
     process::exit_now(0)
 }
@@ -93,7 +95,7 @@ impl Post<'_> {
         shim.live();
         let again = if self.may_serve_again(&shim) { shim.take_wire() } else { None };
         shim.say_goodbye();
-        self.clean_up(&shim, kept, again.is_some());
+        self.clean_up(&mut shim, kept, again.is_some());
         drop(shim);
         let mut wire = again?;
         wire.say_idle();
@@ -125,10 +127,12 @@ impl Post<'_> {
         let Accepted { claim, plan, published } = accepted;
         let subjects = Subjects::of(&launch);
         let prepared = self.means.enclosing.prepared.as_ref().filter(|_| self.sandboxed);
-        let (group, memory, start) = match start::bound(&launch, &plan, self.means) {
+        let mut keeps_group = false;
+        let (group, memory, start) = match start::bound(&launch, &plan, self.means, &mut kept.groups) {
             Ok((mut group, memory)) => {
                 let identity = claim.as_ref().map(|claim| &claim.identity);
                 let start = enclosure::enclose(&launch, prepared, kept, identity, self.state.work.as_fd())
+                    .inspect(|enclosed| keeps_group = enclosed.as_ref().is_some_and(Unborn::may_keep) && limits::may_keep(launch.limits.as_ref()))
                     .and_then(|enclosed| start::start(&launch, enclosed, identity, &plan, &group, &self.means.dying_score));
                 group.close_entrances();
                 (group, memory, start)
@@ -147,6 +151,7 @@ impl Post<'_> {
             claim,
             plan,
             group,
+            keeps_group,
             usage: ResourceUsage::default(),
             memory,
             dir: published.dir,
@@ -186,14 +191,17 @@ impl Post<'_> {
     }
 
     /// Removes what the job leaves beside its record and output.
-    fn clean_up(&self, shim: &Shim<'_>, kept: &mut Kept, serves_again: bool) {
+    fn clean_up(&self, shim: &mut Shim<'_>, kept: &mut Kept, serves_again: bool) {
         let work = self.state.work.as_fd();
         if self.sandboxed && serves_again {
             kept.workspaces.take_back(work, &shim.job_id);
         } else if self.sandboxed {
             workspace::remove(work, &shim.job_id);
         }
-        patiently(FOR_THE_DYING, || shim.group.remove());
+        match shim.memory.take() {
+            Some(memory) if shim.keeps_group && serves_again => kept.groups.keep(mem::take(&mut shim.group), memory, mem::take(&mut shim.plan.writes)),
+            _ => patiently(FOR_THE_DYING, || shim.group.remove()),
+        }
         if let Some(lease) = shim.claim.as_ref().and_then(|claim| claim.lease.as_ref()) {
             lease.give_back();
         }

@@ -10,7 +10,7 @@ use super::stage::{Report, Stage};
 use super::{group_name, start_failed};
 use crate::identity::{self, Identity};
 use crate::launcher::Means;
-use crate::limits::{self, Group, OomWatch, Plan};
+use crate::limits::{self, Group, Groups, OomWatch, Plan};
 use crate::sys::clock::unix_nanos;
 use crate::sys::exec::{self, ExecArray};
 use crate::sys::process::{self, Fork, Pid};
@@ -48,9 +48,12 @@ struct Image<'a> {
     candidates: Vec<CString>,
 }
 
-/// Makes the job's cgroups, with its limits in force, and watches its memory.
-pub fn bound(launch: &Launch, plan: &Plan, means: &Means) -> Result<(Group, Option<OomWatch>), StartFailed> {
+/// Makes the job's cgroups, or takes the one that is kept, with its limits in force, and watches its memory.
+pub fn bound(launch: &Launch, plan: &Plan, means: &Means, kept: &mut Groups) -> Result<(Group, Option<OomWatch>), StartFailed> {
     let name = group_name(&launch.job_id, process::own_pid());
+    if let Some((group, memory)) = kept.lend(plan, name.clone()) {
+        return Ok((group, Some(memory)));
+    }
     let group = Group::make(plan, &means.cgroups, name).map_err(|failure| StartFailed {
         stage: if failure.field.is_some() { Stage::Limits } else { Stage::Cgroup }.name().to_owned(),
         errno: failure.errno,

@@ -10,6 +10,7 @@ mod eventually;
 mod freezer;
 mod job;
 mod processes;
+mod short;
 mod spawn;
 mod stop;
 
@@ -31,6 +32,7 @@ pub use eventually::{eventually, wait_for};
 pub use freezer::freeze;
 pub use job::{Connection, Job, parse_output};
 pub use processes::{alive, descendants_of, parent, with_text};
+pub use short::{SHORT, lab_of_sandboxes, run_short, served_again};
 pub use spawn::{fixture, spawn_launcher};
 pub use stop::{of_jobs, ready, stop_now};
 
