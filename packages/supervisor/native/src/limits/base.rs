@@ -149,7 +149,9 @@ mod tests {
         let base = &std::env::temp_dir().join(format!("base-{}", std::process::id()));
         for round in 0..ROUNDS {
             let jobs: Vec<PathBuf> = (0..JOBS).map(|job| base.join(job.to_string())).collect();
-            jobs.iter().for_each(|job| std::fs::create_dir_all(job).expect("mkdir"));
+            for job in &jobs {
+                std::fs::create_dir_all(job).expect("mkdir");
+            }
             let all = &Barrier::new(jobs.len());
             std::thread::scope(|threads| {
                 for job in &jobs {
