@@ -14,9 +14,10 @@ import { closeAfterResponse, sendHeaders } from './listen/respond.ts';
 import type { ServerIdentity } from './listen/tls-options.ts';
 import { limitWarnings } from './log/limit-warnings.ts';
 import type { Log } from './log/log.ts';
+import { admittedKey } from './rpc/admitted.ts';
 import { addRoutes } from './rpc/routes.ts';
 import { OpenCalls } from './rpc/open-calls.ts';
-import { admittedKey, runOn } from './rpc/run-call.ts';
+import { runOn } from './rpc/run-call.ts';
 import type { Host } from './rpc/call.ts';
 import { canonicalMethod } from './rpc/worker-service-paths.ts';
 
@@ -103,7 +104,7 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
     gate: async (context) => {
       const caller = context.values.get(callerKey);
       if (caller === undefined) throw refusal('INTERNAL', 'internal error');
-      const { connection, response, body } = caller;
+      const { connection, response, body, signals } = caller;
       blameRequest(context.signal);
       const method = canonicalMethod(context.method);
       try {
@@ -111,10 +112,14 @@ async function serve(runner: JobRunner, options: StartServerOptions, limits: Lis
         policy.authorize(principal, method);
         context.values.set(admittedKey, {
           principal,
+          signals,
           sendHeaders: (headers) => {
             sendHeaders(response, 200, headers);
           },
           write: (pieces, onSent) => body.write(pieces, onSent),
+          goOn: (answerOf) => {
+            caller.goOn = answerOf;
+          },
         });
       } catch (error) {
         closeAfterResponse(response);

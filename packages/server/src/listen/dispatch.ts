@@ -7,7 +7,7 @@ import {
   type ConnectRouter,
   type ConnectRouterOptions,
 } from '@connectrpc/connect';
-import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { compressionGzip, universalRequestFromNodeRequest } from '@connectrpc/connect-node';
 import type { Connection } from '../identify/connection.ts';
 import type { Log } from '../log/log.ts';
@@ -27,6 +27,10 @@ export interface Caller {
   readonly connection: Connection;
   readonly response: Response;
   readonly body: PacedBody;
+  /** One of them aborts when the caller is gone, or the server shuts down. */
+  readonly signals: readonly AbortSignal[];
+  /** Set by a handler that goes on after the protocol library: what is answered in place of the library's answer. */
+  goOn?: (answer: UniversalServerResponse) => UniversalServerResponse;
 }
 
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'the caller' });
@@ -72,7 +76,7 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
     }
     boundBody(request, limits.requestBodyMs);
     const { connection } = peer;
-    handle(handler, request, response, connection, peer.hold()).catch((error: unknown) => {
+    handle({ handler, request, response, connection, hold: peer.hold(), shutdownSignal }).catch((error: unknown) => {
       if (isGone(response)) return;
       log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
       if (response.headersSent) response.destroy();
@@ -81,20 +85,38 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
   };
 }
 
-async function handle(handler: UniversalHandler, request: Request, response: Response, connection: Connection, hold: Hold): Promise<void> {
-  const body = new PacedBody(response, hold);
-  const caller: Caller = { connection, response, body };
-  const values = createContextValues().set(callerKey, caller);
-  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
-  dropEndlessDeadline(universal.header);
+interface Asked {
+  readonly handler: UniversalHandler;
+  readonly request: Request;
+  readonly response: Response;
+  readonly connection: Connection;
+  readonly hold: Hold;
+  readonly shutdownSignal: AbortSignal;
+}
+
+async function handle(asked: Asked): Promise<void> {
+  const body = new PacedBody(asked.response, asked.hold);
   try {
-    const answer = await handler({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
-    hold.set(0);
-    if (!request.complete) closeAfterResponse(response);
-    await respond(answer, response, body);
+    await respond(await answerTo(asked, body), asked.response, body);
   } finally {
     body.leave();
   }
+}
+
+/** Apart from what is done with the answer: nothing of the request stays in memory while that lasts. */
+async function answerTo(
+  { handler, request, response, connection, hold, shutdownSignal }: Asked,
+  body: PacedBody,
+): Promise<UniversalServerResponse> {
+  const values = createContextValues();
+  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  const caller: Caller = { connection, response, body, signals: [universal.signal, shutdownSignal] };
+  values.set(callerKey, caller);
+  dropEndlessDeadline(universal.header);
+  const answer = await handler({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
+  hold.set(0);
+  if (!request.complete) closeAfterResponse(response);
+  return caller.goOn?.(answer) ?? answer;
 }
 
 /** A body that does not come is not waited for. Node does the same for HTTP/1.1 by itself. */

@@ -14,7 +14,7 @@ export interface ListenLimits {
    */
   readonly resetBurst: number;
   readonly resetsPerSecond: number;
-  /** Calls of one principal, over all its connections, that follow or wait at a time. Each holds a file or a timer, and some 50 KiB. */
+  /** Calls of one principal, over all its connections, that follow or wait at a time. Each holds a file or a timer, and some 30 KiB. */
   readonly maxLastingCalls: number;
   /** Bodies that are coming and answers that are not taken, of all callers together: see `HeldBytes`. A follower that stands still holds about 550 KiB, or 800 while there is much room. */
   readonly maxHeldBytes: number;
