@@ -1,21 +1,37 @@
 import { execFile } from 'node:child_process';
+import { constants, PerformanceObserver, type NodeGCPerformanceDetail } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { within } from '@worker/testing';
 import { describe, expect, it } from 'vitest';
 import { heapGrowth } from './heap-growth.ts';
 
 describe('the growth of the heap', () => {
-  it('is bounded while more than 256 calls are open, and V8 is told when that changes alone [OUT-15]', () => {
-    const told: number[] = [];
-    const growth = heapGrowth((percent) => told.push(percent));
+  it('is bounded, and the heap collected, when calls become many, and not for each that comes and goes at the edge [OUT-15]', () => {
+    const asked: (number | 'collect')[] = [];
+    const growth = heapGrowth({ setGrowth: (percent) => asked.push(percent), collect: () => asked.push('collect') });
     for (const openCalls of [0, 1, 255, 256]) growth(openCalls);
-    expect(told).toEqual([]);
-    for (const openCalls of [257, 258, 2_000, 257]) growth(openCalls);
-    expect(told).toEqual([10]);
-    for (const openCalls of [256, 100, 0]) growth(openCalls);
-    expect(told).toEqual([10, 0]);
+    expect(asked).toEqual([]);
+    for (const openCalls of [257, 256, 2_000, 257, 128, 257]) growth(openCalls);
+    expect(asked).toEqual([10, 'collect']);
+    for (const openCalls of [127, 100, 256, 0]) growth(openCalls);
+    expect(asked).toEqual([10, 'collect', 0]);
     growth(300);
-    expect(told).toEqual([10, 0, 10]);
+    expect(asked).toEqual([10, 'collect', 0, 10, 'collect']);
+  });
+
+  it('begins with a collection of all of it [OUT-15]', async () => {
+    const { promise: collected, resolve } = Promise.withResolvers<undefined>();
+    const observer = new PerformanceObserver((list) => {
+      const collections = list.getEntries() as unknown as { readonly detail: NodeGCPerformanceDetail }[];
+      if (collections.some(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) resolve(undefined);
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    const growth = heapGrowth();
+    growth(257);
+    await within(10_000, 'the heap is collected', collected);
+    observer.disconnect();
+    growth(0);
   });
 
   it('is in fact less with them: V8 collects the same garbage long before its heap is as large, and as ever once they are gone [OUT-15]', async () => {

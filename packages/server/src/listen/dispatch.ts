@@ -127,6 +127,8 @@ function boundBody(request: Request, withinMs: number): void {
   }, withinMs).unref();
   const done = () => {
     clearTimeout(timer);
+    // The request stays for as long as its answer lasts.
+    request.off('end', done).off('close', done);
   };
-  request.once('end', done).once('close', done);
+  request.on('end', done).on('close', done);
 }
