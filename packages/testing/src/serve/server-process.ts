@@ -30,7 +30,7 @@ export interface Exit {
 }
 
 const entry = fileURLToPath(new URL('../../../server/bin/run.js', import.meta.url));
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 120_000;
 
 // A test run that is broken off leaves no server behind.
 const alive = new Set<ChildProcess>();
