@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
+const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
@@ -15,21 +16,32 @@ export function keepCompiled(environment: NodeJS.ProcessEnv): void {
 }
 
 /**
- * `worker/compiled` below XDG_CACHE_HOME or `~/.cache`, made if it is not there. Undefined where it cannot be made, and where somebody other than this user and root can put something in
+ * `worker/compiled` below XDG_CACHE_HOME or `~/.cache`, made if it is not there, for this user alone. Undefined where it cannot be made, and where somebody other than this user and root can put something in
  * its place: what lies there is run. So it is, too, for a root with the home of another.
  */
-export function directoryOfUser(environment: NodeJS.ProcessEnv, home: string = homedir()): string | undefined {
-  const named = environment['XDG_CACHE_HOME'];
-  const directory = join(named !== undefined && isAbsolute(named) ? named : join(home, '.cache'), 'worker', 'compiled');
+export function directoryOfUser(environment: NodeJS.ProcessEnv): string | undefined {
   try {
+    const caches = cachesOf(environment);
+    // A home that is not there is not made.
+    if (caches === undefined || !existsSync(dirname(caches))) return undefined;
+    const directory = join(caches, 'worker', 'compiled');
     if (!isSafe(realpathSync(nearestOf(directory)))) return undefined;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const real = realpathSync(directory);
-    return isSafe(real) && lstatSync(real).uid === process.geteuid?.() ? real : undefined;
+    const { uid, mode } = lstatSync(real);
+    return isSafe(real) && uid === process.geteuid?.() && (mode & OTHERS) === 0 ? real : undefined;
   } catch {
-    // A home that cannot be written to, or none: it starts as it would without.
+    // A home that cannot be written to, or a user without one: it starts as it would without.
     return undefined;
   }
+}
+
+/** Where the user has what can be made again. */
+function cachesOf(environment: NodeJS.ProcessEnv): string | undefined {
+  const named = environment['XDG_CACHE_HOME'];
+  if (named !== undefined && isAbsolute(named)) return named;
+  const home = environment['HOME'] || homedir();
+  return isAbsolute(home) ? join(home, '.cache') : undefined;
 }
 
 /** The path, or what of it is there. */

@@ -16,7 +16,7 @@ const startAgain = async () => {
   await cli.bed.server.ready;
 };
 const REMADE = /^worker: the connection was lost at byte \d+ and made again after \S+; nothing is missing or doubled$/;
-const AWAY = 'worker: the connection to the server is lost, and tried again for 5m; the job is not touched by it';
+const AWAY = 'worker: the connection to the server is lost, and tried again for 5m';
 const notes = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('worker: '));
 const remade = (stderr: string) => notes(stderr).filter((line) => REMADE.test(line));
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CuttingProxy, eventually, rounds, seededRandom, ServerProcess, within } from '@worker/testing';
+import { CuttingProxy, eventually, Pki, processesOf, rounds, seededRandom, ServerProcess, within } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { WorkerClient, type WayChange } from '../src/index.ts';
 import { ClientBed } from './bed/client-bed.ts';
@@ -42,8 +42,9 @@ test('a job that ends while the server is gone is told of by the next one [CLIEN
   const waiting = owner.wait(id, { onConnection: () => lost.resolve(undefined) });
   await bed.bed.server.kill('SIGKILL');
   await within(10_000, 'the cut is told', lost.promise);
+  const own = () => processesOf(bed.bed.directory).filter(({ commandLine }) => !commandLine.includes('worker-supervisor'));
   gate.open();
-  await pause(200);
+  await eventually(() => own().length === 0, { what: 'the job has ended' });
   bed.bed.server = await bed.bed.server.restart();
   expect(await within(30_000, 'the end is told', waiting)).toMatchObject({ ended: true, job: { exitCode: 9 } });
 });
@@ -75,7 +76,7 @@ test('a server that leaves in good order is waited for, and one that does not co
 
 test('a server that knows nothing of the job, or not of the caller, is not asked again [CLIENT-7]', async () => {
   await using bed = await ClientBed.open();
-  await using another = await ClientBed.open();
+  await using another = await Pki.create();
   const owner = await bed.connect();
   const id = await bed.run(owner, 'exec sleep 1000');
   const { options } = bed.bed.server;
@@ -97,7 +98,7 @@ test('a server that knows nothing of the job, or not of the caller, is not asked
   await using strange = new ServerProcess({
     ...options,
     stateDir: join(bed.bed.directory, 'strange'),
-    certificates: another.bed.certificates,
+    certificates: { ...options.certificates, server: { cert: another.server.certFile, key: another.server.keyFile } },
   });
   await strange.ready;
   expect(await within(20_000, 'it is told', failures[1]!)).toMatchObject({ code: 'connect-failed', reason: 'SERVER_UNTRUSTED' });
@@ -130,7 +131,7 @@ test('a connection that is cut, and a server that hangs, end no wait; its time g
   process.kill(bed.bed.server.pid, 'SIGCONT');
   await told(8);
   expect(alternate(changes)).toBe(true);
-  const short = client.wait(id, { timeoutMs: 500 });
+  const short = client.wait(id, { timeoutMs: 5_000 });
   proxy.cutAll('reset');
   expect(await within(20_000, 'the time is over', short)).toMatchObject({ ended: false, job: { state: 'running' } });
   await owner.stop(id);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { eventually, openDescriptors, within } from '@worker/testing';
 import { describe, expect, it } from 'vitest';
 import { Bed } from './bed/bed.ts';
@@ -78,7 +79,7 @@ describe('what the network holds up', () => {
     let waiting = 0;
     const isFull = () => {
       const before = waiting;
-      waiting = waitingFor(opened.localPort ?? 0);
+      waiting = waitingFor(opened);
       return waiting > 0 && waiting === before;
     };
     await eventually(isFull, { what: 'the kernel takes no more for the client' });
@@ -120,11 +121,14 @@ function follow(opened: ClientHttp2Session, id: string): ClientHttp2Stream {
   return stream;
 }
 
-/** Bytes that the kernel keeps for the reader of a local port. */
-function waitingFor(port: number): number {
-  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** Bytes that the kernel keeps for the reader of a socket. By both of its ports: another connection may have the same local one, to another server. */
+function waitingFor({ localPort = 0, remotePort = 0 }: Pick<Socket, 'localPort' | 'remotePort'>): number {
+  const [local, remote] = [localPort, remotePort].map((port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`);
   const rows = readFileSync('/proc/self/net/tcp', 'utf8')
     .split('\n')
     .map((row) => row.trim().split(/\s+/));
-  return Number.parseInt(rows.find(([, local]) => local?.endsWith(end) === true)?.[4]?.split(':')[1] ?? '0', 16);
+  return Number.parseInt(
+    rows.find((row) => row[1]?.endsWith(local ?? '') === true && row[2]?.endsWith(remote ?? '') === true)?.[4]?.split(':')[1] ?? '0',
+    16,
+  );
 }

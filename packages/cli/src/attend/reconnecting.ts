@@ -1,4 +1,4 @@
-import { WorkerError, type ReconnectOptions, type RepeatOptions, type WorkerErrorCode } from '@worker/client';
+import { WorkerError, type ConnectFailure, type ReconnectOptions, type RepeatOptions, type WorkerErrorCode } from '@worker/client';
 import { CliError } from '../fail/cli-error.ts';
 import { duration } from '../parse/flags.ts';
 import { ConnectionNotes } from '../print/connection-notes.ts';
@@ -19,11 +19,26 @@ export function reconnectOptions(forMs: number): false | ReconnectOptions {
   return forMs === 0 ? false : { forMs, maxDelayMs: LONGEST_PAUSE_MS };
 }
 
-const ofTheConnection: ReadonlySet<WorkerErrorCode> = new Set<WorkerErrorCode>(['stream-cut', 'connect-failed', 'unavailable']);
+const ofTheConnection: ReadonlySet<WorkerErrorCode> = new Set<WorkerErrorCode>([
+  'stream-cut',
+  'connect-failed',
+  'unavailable',
+  'deadline-exceeded',
+]);
+
+/** With these, to try again helps nobody; what does is said in the error itself. */
+const lasting: ReadonlySet<string> = new Set<ConnectFailure>([
+  'NOT_A_WORKER_SERVER',
+  'TLS_VERSION',
+  'SERVER_UNTRUSTED',
+  'SERVER_CERTIFICATE_EXPIRED',
+  'SERVER_NAME_MISMATCH',
+  'CLIENT_CERTIFICATE_REFUSED',
+]);
 
 /** What a call failed with: a CliError that says how to go on where that was the connection. */
 export function asLost(error: unknown, next: string): unknown {
-  if (!(error instanceof WorkerError) || !ofTheConnection.has(error.code)) return error;
+  if (!(error instanceof WorkerError) || !ofTheConnection.has(error.code) || lasting.has(error.reason)) return error;
   return new CliError(error.message, next, { cause: error });
 }
 

@@ -49,7 +49,7 @@ A connection that is lost, also to a server that dies and is started again, is m
       await using client = await this.connect(flags, interrupts.left);
       interrupts.submitting();
       const { quiet, 'reconnect-for': reconnectForMs } = flags;
-      id = await submitOnce(client, { ...submission, signal: interrupts.left }, { quiet, reconnectForMs });
+      ({ id } = await submitOnce(client, { ...submission, signal: interrupts.left }, { quiet, reconnectForMs }));
       interrupts.attach(client, id);
       const printer = new OutputPrinter({ raw: flags.raw, timestamps: false });
       const ended = await attendJob(client, id, printer, interrupts, { quiet, reconnectForMs });

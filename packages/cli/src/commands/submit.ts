@@ -35,15 +35,15 @@ With --wait, a connection that is lost, also to a server that dies and is starte
     const submission = flags.command === undefined ? submissionOf(words, flags) : undefined;
     await using client = await this.connect(flags);
     const { quiet, 'reconnect-for': reconnectForMs } = flags;
-    const id =
-      submission === undefined
-        ? await client.submitCommand(flags.command ?? '').catch(failUnknown)
-        : await submitOnce(client, submission, { quiet, reconnectForMs });
+    const submitted = submission === undefined ? undefined : await submitOnce(client, submission, { quiet, reconnectForMs });
+    const id = submitted?.id ?? (await client.submitCommand(flags.command ?? '').catch(failUnknown));
     const structured = !quiet && (flags.output === 'json' || flags.output === 'ndjson');
     // Whatever fails from here on, the id is out.
     if (!structured) await this.print(quiet || flags.output === 'name' ? `${id}\n` : `Submitted job id: ${id}\n`);
     if (!flags.wait) {
-      if (structured) await this.printJob(await client.get(id), flags);
+      const next = `the job is submitted; look at it: worker status ${id}`;
+      const look = () => reconnecting({ quiet, reconnectForMs, next }, () => client.get(id));
+      if (structured) await this.printJob(submitted ?? (await look()), flags);
       return;
     }
     const next = `the job is not touched by this; wait for it: worker wait ${id}`;

@@ -22,7 +22,7 @@ export class ConnectionNotes implements Disposable {
     this.#isLost = change.kind === 'lost';
     if (change.kind === 'lost') {
       this.#overdue = setTimeout(() => {
-        say(`worker: the connection to the server is lost, and tried again for ${this.#tried}; the job is not touched by it`);
+        say(`worker: the connection to the server is lost, and tried again for ${this.#tried}`);
       }, PATIENCE_MS).unref();
       return;
     }

@@ -8,10 +8,13 @@ export class Outage {
   readonly #since: number;
   readonly #clock: Clock;
   readonly #options: Required<ReconnectOptions>;
+  readonly #triesBefore: number;
 
-  constructor(clock: Clock, options: Required<ReconnectOptions>) {
+  /** @param triesBefore That many doublings longer is the first pause already. */
+  constructor(clock: Clock, options: Required<ReconnectOptions>, triesBefore = 0) {
     this.#clock = clock;
     this.#options = options;
+    this.#triesBefore = triesBefore;
     this.#since = clock.now();
   }
 
@@ -27,7 +30,7 @@ export class Outage {
     const leftMs = forMs - this.ms;
     if (leftMs <= 0) return undefined;
     // Beyond 2 ** 31 any number of doublings is above any longest pause.
-    const full = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(this.attempts, 31));
+    const full = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(this.#triesBefore + this.attempts, 31));
     this.attempts += 1;
     return Math.min(leftMs, Math.max(leastMs, full * (1 - this.#clock.random() / 2)));
   }

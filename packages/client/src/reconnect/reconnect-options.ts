@@ -3,7 +3,7 @@ import type { WorkerError } from '../worker-error.ts';
 
 export interface ReconnectOptions {
   /**
-   * How long it is tried again after a cut, in milliseconds; default 300,000; `Infinity`: for ever. Whenever the server has gone on where it was left, output at the expected offset, the next cut has
+   * How long it is tried again after a cut, in milliseconds; default 300,000; `Infinity`: for ever. Whenever the server has answered again, a follow with output at the expected offset, the next cut has
    * all of it again. The last try begins when it is over.
    */
   readonly forMs?: number;

@@ -27,6 +27,8 @@ export class RepeatedCalls {
   /** The server may hold a call of these. */
   #taken = false;
   #outage: Outage | undefined;
+  /** Since a call was answered that was more than a look. */
+  #triesBefore = 0;
 
   /** @param reconnect Undefined: the first call that fails is the last. */
   constructor(way: Way, reconnect: Required<ReconnectOptions> | undefined, told: OfTheWay) {
@@ -47,12 +49,13 @@ export class RepeatedCalls {
    */
   async answer<T>(call: () => Promise<T>, signal: AbortSignal | undefined, leftMs: () => number = () => Infinity): Promise<T> {
     for (;;) {
+      const isLook = this.isLost;
       const outcome = await call().then(
         (value) => ({ value }),
         (failure: unknown) => ({ failure }),
       );
       if ('value' in outcome) {
-        this.answered();
+        this.answered(isLook);
         return outcome.value;
       }
       signal?.throwIfAborted();
@@ -61,12 +64,20 @@ export class RepeatedCalls {
     }
   }
 
-  /** The server has answered: whatever was lost before is there again, and the next time has all the time. */
-  answered(): void {
+  /**
+   * The server has answered: whatever was lost before is there again, and the next time has all the time.
+   *
+   * @param isLook It only said that it is there. Where what is wanted fails all the same, the pauses before the next tries go on to grow.
+   */
+  answered(isLook = false): void {
     this.#taken = true;
     const outage = this.#outage;
-    if (outage === undefined) return;
+    if (outage === undefined) {
+      this.#triesBefore = 0;
+      return;
+    }
     this.#outage = undefined;
+    this.#triesBefore = isLook ? this.#triesBefore + outage.attempts : 0;
     this.#told.restored({ kind: 'restored', afterMs: outage.ms, attempts: outage.attempts });
   }
 
@@ -76,11 +87,13 @@ export class RepeatedCalls {
    * @param leftMs How much time the caller has in all.
    */
   async failed(error: WorkerError, signal: AbortSignal | undefined, leftMs = Infinity): Promise<void> {
+    // Not even its own time ended it: what it went by does not answer any more.
+    if (error.code === 'deadline-exceeded') this.#way.distrust();
     const reconnect = this.#reconnect;
     if (reconnect === undefined || !isOfTheWay(error, this.#taken) || this.#told.decided?.(error) === true) throw this.#told.final(error);
     if (this.#outage === undefined) {
       if (leftMs <= 0) throw this.#told.final(error);
-      this.#outage = new Outage(this.#way.clock, reconnect);
+      this.#outage = new Outage(this.#way.clock, reconnect, this.#triesBefore);
       this.#told.lost(error);
     }
     // What was sent and not answered may be open on the server until it notices.

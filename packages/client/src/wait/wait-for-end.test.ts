@@ -82,8 +82,14 @@ test('it is tried as long as told, with longer and longer pauses, and then it is
 test('a server that has answered, be it once, has all the time again for the next cut [CLIENT-7]', async () => {
   const outage: Fate[] = [cut(), cut(), cut(), cut(), cut(), 'runs'];
   const waited = new Waited([...Array.from({ length: 40 }, () => outage).flat(), 'ended']);
-  expect((await waited.wait({ reconnect: { forMs: 2_000, minDelayMs: 50 } })).ended).toBe(true);
+  expect((await waited.wait({ reconnect: { forMs: 2_000, minDelayMs: 50, maxDelayMs: 100 } })).ended).toBe(true);
   expect(waited.timeouts).toHaveLength(40 * 6 + 1);
+});
+
+test('where the server answers and each wait is cut all the same, the pauses go on to grow [CLIENT-7]', async () => {
+  const waited = new Waited([...Array.from({ length: 6 }, (): Fate[] => [cut(), 'runs']).flat(), 'ended']);
+  expect((await waited.wait({ reconnect: { minDelayMs: 100, maxDelayMs: 1_000 } })).ended).toBe(true);
+  expect(waited.way.clock.now()).toBe(100 + 200 + 400 + 800 + 1_000 + 1_000);
 });
 
 test('with reconnect: false the first cut is thrown as it is [CLIENT-7]', async () => {

@@ -7,7 +7,6 @@ import { repeatedUnaryCalls } from '../reconnect/repeated-unary-calls.ts';
 import { resolveRepeat } from '../reconnect/reconnect-options.ts';
 import type { Way } from '../reconnect/way.ts';
 import type { WaitOptions } from '../request-options.ts';
-import { WorkerError } from '../worker-error.ts';
 
 const names = Object.keys({
   timeoutMs: true,
@@ -33,13 +32,7 @@ export async function waitForEnd(way: Way, unary: Unary, id: string, options: Wa
     // A wait that lasts would not say that the server is there again.
     const sliceMs = calls.isLost ? 0 : Math.max(0, Math.min(WAIT_SLICE_MS, leftMs()));
     const request = { id, timeout: durationOf(Math.round(sliceMs)) };
-    try {
-      return await unary(options, (call) => way.jobs.waitJob(request, call), sliceMs);
-    } catch (error) {
-      // Not even its own time ends it: what it went by does not answer any more.
-      if (error instanceof WorkerError && error.code === 'deadline-exceeded') way.distrust();
-      throw error;
-    }
+    return await unary(options, (call) => way.jobs.waitJob(request, call), sliceMs);
   };
   for (;;) {
     const { job, ended } = await calls.answer(ask, signal, leftMs);

@@ -9,15 +9,20 @@ import { heapGrowth } from './heap-growth.ts';
 describe('the growth of the heap', () => {
   it('is bounded, and the heap collected, when calls become many, and not for each that comes and goes at the edge [OUT-15]', () => {
     const asked: (number | 'collect')[] = [];
-    const growth = heapGrowth({ setGrowth: (percent) => asked.push(percent), collect: () => asked.push('collect') });
+    let now = 0;
+    const heap = { setGrowth: (percent: number) => asked.push(percent), collect: () => asked.push('collect') };
+    const growth = heapGrowth(heap, () => now);
     for (const openCalls of [0, 1, 255, 256]) growth(openCalls);
     expect(asked).toEqual([]);
     for (const openCalls of [257, 256, 2_000, 257, 128, 257]) growth(openCalls);
     expect(asked).toEqual([10, 'collect']);
     for (const openCalls of [127, 100, 256, 0]) growth(openCalls);
     expect(asked).toEqual([10, 'collect', 0]);
+    for (const openCalls of [300, 0]) growth(openCalls);
+    expect(asked).toEqual([10, 'collect', 0, 10, 0]);
+    now = 10_000;
     growth(300);
-    expect(asked).toEqual([10, 'collect', 0, 10, 'collect']);
+    expect(asked).toEqual([10, 'collect', 0, 10, 0, 10, 'collect']);
   });
 
   it('begins with a collection of all of it [OUT-15]', async () => {

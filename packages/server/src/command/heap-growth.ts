@@ -7,6 +7,8 @@ const fewCalls = manyCalls / 2;
 /** How much larger than what is in use V8 lets its heap become before it collects, in per cent. 0: as V8 sees fit, which is up to four times as large. */
 const percentOfMany = 10;
 const percentOfFew = 0;
+/** However often calls become many: a collection holds up all of them. */
+const collectEveryMs = 10_000;
 
 /** What is asked of V8. */
 export interface Heap {
@@ -21,15 +23,19 @@ export interface Heap {
  * enough to be moved to the old generation, whose garbage V8 would let grow to hundreds of megabytes. With few followers the same setting costs two fifths more CPU and gains little.
  *
  * @param heap Default: that of this process.
+ * @param now Milliseconds of a clock that only goes forward.
  */
-export function heapGrowth(heap: Heap = ownHeap): (openCalls: number) => void {
+export function heapGrowth(heap: Heap = ownHeap, now: () => number = () => performance.now()): (openCalls: number) => void {
+  let mayCollectAt = -Infinity;
   let areMany = false;
   return (openCalls) => {
     if (areMany ? openCalls >= fewCalls : openCalls <= manyCalls) return;
     areMany = !areMany;
     heap.setGrowth(areMany ? percentOfMany : percentOfFew);
     // Until the next full collection what hundreds of calls leave behind while they are opened may fill several times what they need.
-    if (areMany) heap.collect();
+    if (!areMany || now() < mayCollectAt) return;
+    mayCollectAt = now() + collectEveryMs;
+    heap.collect();
   };
 }
 
@@ -37,7 +43,7 @@ const ownHeap: Heap = {
   setGrowth: (percent) => {
     setFlagsFromString(`--heap-growing-percent=${String(percent)}`);
   },
-  // Some 20 ms. At once, for those who come together are read together, and a task would run when all of them are there.
+  // Some 20 ms for 40 MiB. At once, for those who come together are read together, and a task would run when all of them are there.
   collect: () => {
     // It is there in contexts that are made from now on.
     setFlagsFromString('--expose-gc');

@@ -148,6 +148,11 @@ impl Group {
         }
     }
 
+    /// Whether the kernel, too, knows of no process in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of_memory().is_some_and(|member| read_file(member.dir.as_fd(), c"cgroup.procs").is_some_and(|listed| listed.is_empty()))
+    }
+
     /// How many bytes are charged to it.
     pub(super) fn charged(&self) -> Option<u64> {
         read_file(self.of_memory()?.dir.as_fd(), c"memory.usage_in_bytes")?.trim().parse().ok()

@@ -8,7 +8,7 @@ use super::Cgroups;
 use super::group::Group;
 use super::oom::OomWatch;
 use super::plan::{Plan, Write};
-use super::remove::{FOR_THE_DEAD, patiently, remove};
+use super::remove::{FOR_THE_DYING, patiently, remove};
 use crate::sys::process::{self, Pid};
 use crate::wire::v1::ResourceLimits;
 
@@ -36,7 +36,10 @@ pub fn may_keep(limits: Option<&ResourceLimits>) -> bool {
 
 /// Of a job of which nobody is left: puts its cgroup aside when it is as good as new; false when it is to be removed.
 pub fn put_aside(group: &mut Group, watch: Option<&OomWatch>) -> bool {
-    watch.is_some_and(OomWatch::is_quiet) && group.charged().is_some_and(|bytes| bytes <= STILL_CHARGED) && group.rename(kept_name(process::own_pid())).is_ok()
+    watch.is_some_and(OomWatch::is_quiet)
+        && group.is_empty()
+        && group.charged().is_some_and(|bytes| bytes <= STILL_CHARGED)
+        && group.rename(kept_name(process::own_pid())).is_ok()
 }
 
 impl Groups {
@@ -51,14 +54,14 @@ impl Groups {
         if writes == plan.writes && group.forget_peak().and_then(|()| group.rename(name)).and_then(|()| group.open_entrances()).is_ok() {
             return Some((group, watch));
         }
-        group.remove();
+        patiently(FOR_THE_DYING, || group.remove());
         None
     }
 
     /// Removes it.
     pub fn remove(&mut self) {
         if let Some(kept) = self.0.take() {
-            kept.group.remove();
+            patiently(FOR_THE_DYING, || kept.group.remove());
         }
     }
 }
@@ -67,7 +70,7 @@ impl Groups {
 pub fn remove_kept(cgroups: &Cgroups, shim: Pid) {
     let name = kept_name(shim);
     for hierarchy in &cgroups.hierarchies {
-        patiently(FOR_THE_DEAD, || remove(hierarchy.base.dir.as_fd(), &name).is_ok());
+        patiently(FOR_THE_DYING, || remove(hierarchy.base.dir.as_fd(), &name).is_ok());
     }
 }
 

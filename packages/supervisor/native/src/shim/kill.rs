@@ -65,8 +65,9 @@ impl Shim<'_> {
             self.kill();
             return;
         }
-        // One whose answer was lost is asked for again, and the program is to hear it once.
-        if self.stop_signal.replace(stop.signal) != Some(stop.signal) {
+        // One whose answer was lost is asked for again, and the program is to hear each once; 0 is none.
+        if stop.signal != 0 && !self.stop_signals.contains(&stop.signal) {
+            self.stop_signals.push(stop.signal);
             // A job that is stopped cannot mind the signal before it goes on.
             let _ = self.signal(stop.signal);
             let _ = self.signal(libc::SIGCONT);

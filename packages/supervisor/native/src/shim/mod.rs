@@ -105,8 +105,8 @@ struct Shim<'a> {
     cause: EndCause,
     requested_by: String,
     grace_ends: Option<Instant>,
-    /// The last signal of a stop.
-    stop_signal: Option<i32>,
+    /// Those of stops that were sent.
+    stop_signals: Vec<i32>,
     stop_asked: bool,
     sweep: Sweep,
 

@@ -169,7 +169,7 @@ impl Post<'_> {
             cause: EndCause::Unspecified,
             requested_by: String::new(),
             grace_ends: None,
-            stop_signal: None,
+            stop_signals: Vec::new(),
             stop_asked: false,
             sweep: Sweep::new(),
             pipes,
