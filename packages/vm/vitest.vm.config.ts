@@ -10,6 +10,6 @@ export default defineConfig({
     // A machine that is emulated takes both cores.
     fileParallelism: false,
     testTimeout: 240_000,
-    hookTimeout: 120_000,
+    hookTimeout: 240_000,
   },
 });

@@ -10,7 +10,7 @@ import { CACHE } from './paths.ts';
 import { quote } from './quote.ts';
 
 /** Under emulation a boot takes some 3 s on an idle core. */
-const BOOT_MS = 60_000;
+const BOOT_MS = 180_000;
 
 // As systemd does it for a unit with Delegate=yes: the directory and the files that move processes and hand controllers on belong to the user. Made anew for each: what runs in it
 // may give it children, and then it takes no more processes.
