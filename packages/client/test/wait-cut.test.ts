@@ -81,20 +81,20 @@ test('a server that knows nothing of the job, or not of the caller, is not asked
   const id = await bed.run(owner, 'exec sleep 1000');
   const { options } = bed.bed.server;
   const failures: Promise<unknown>[] = [];
-  const wait = async () => {
+  const loseAWait = async () => {
     const lost = Promise.withResolvers<undefined>();
     failures.push(owner.wait(id, { onConnection: () => lost.resolve(undefined) }).catch((error: unknown) => error));
     await owner.get(id);
     await bed.bed.server.kill('SIGKILL');
     await lost.promise;
   };
-  await wait();
+  await loseAWait();
   await using forgetful = new ServerProcess({ ...options, stateDir: join(bed.bed.directory, 'forgetful') });
   await forgetful.ready;
   expect(await within(20_000, 'it is told', failures[0]!)).toMatchObject({ code: 'not-found', reason: 'JOB_NOT_FOUND' });
   await forgetful.kill('SIGKILL');
   bed.bed.server = await bed.bed.server.restart();
-  await wait();
+  await loseAWait();
   await using strange = new ServerProcess({
     ...options,
     stateDir: join(bed.bed.directory, 'strange'),
