@@ -1,9 +1,9 @@
-// Writes to stdout and stderr, one process each, what can be told from SEED and the place alone, and keeps a ledger of what write(2) took, until it is told that it is enough. Exits with 3.
+// Writes to stdout and stderr, one process each, what can be told from SEED and the place alone, and keeps a ledger of what write(2) took, until it is told that it is enough; nothing before it is told to begin. Exits with 3.
 //
 //   bookkeeper LEDGER SEED
 //
-// LEDGER is a file of six words of 64 bits, shared with whoever reads it: enough; our process id; of stdout how many bytes were tried, and how many taken; the same of stderr. When we are killed in a write, what the pipe took
-// lies between the two.
+// LEDGER is a file of seven words of 64 bits, shared with whoever reads it: begin; enough; our process id; of stdout how many bytes were tried, and how many taken; the same of stderr. When we are killed in a write, what the pipe
+// took lies between the two.
 //
 // Each stream is records of 32 bytes: "out " or "err ", the record's offset in its stream in 16 hex digits, and 12 bytes of noise. Writes begin and end anywhere in them.
 #define _GNU_SOURCE
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ENOUGH, PROCESS, TRIED, TAKEN, WORDS = 6 };
+enum { BEGIN, ENOUGH, PROCESS, TRIED, TAKEN, WORDS = 7 };
 enum { RECORD = 32, MOST_AT_ONCE = 192 << 10 };
 // Of one stream: a test that hangs fills no disk.
 static const uint64_t MOST = 64 << 20;
@@ -91,6 +91,7 @@ int main(int count, char **words) {
   if (ledger == MAP_FAILED) return 8;
   seed = (uint32_t)strtoul(words[2], NULL, 10);
   atomic_store(&ledger[PROCESS], (uint64_t)getpid());
+  while (atomic_load(&ledger[BEGIN]) == 0) usleep(1000);
   pid_t child = fork();
   if (child < 0) return 8;
   pour(child == 0);

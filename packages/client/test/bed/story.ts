@@ -5,7 +5,6 @@ import {
   FailingCalls,
   isAlive,
   processesOf,
-  supervisorsOf,
   type Bookkeeper,
   type Random,
   type SmallDisk,
@@ -36,6 +35,8 @@ export interface Scene {
   readonly bed: TestBed;
   readonly client: WorkerClient;
   readonly books: Bookkeeper;
+  /** The process that keeps what the bookkeeper writes. */
+  readonly shim: number;
   readonly disk: SmallDisk | undefined;
   readonly random: Random;
   readonly id: string;
@@ -51,16 +52,15 @@ const DEADLINE_MS = 30_000;
 
 /** Lets all of it happen at once, and the job end when it has felt what concerns its output. Resolves when everything is over and a server runs. */
 export async function live(story: Story, scene: Scene): Promise<void> {
-  const { shim } = supervisorsOf(scene.books.process);
   const server = new ServerTrouble(scene.bed, scene.random);
   const output = [
-    trouble((felt) => fullDisk(story, scene, shim, server, felt)),
-    trouble((felt) => failingCalls(story, scene, shim, felt)),
-    trouble((felt) => failingReads(story, scene, shim, felt)),
-    trouble(() => limitReached(story, scene, shim)),
+    trouble((felt) => fullDisk(story, scene, server, felt)),
+    trouble((felt) => failingCalls(story, scene, felt)),
+    trouble((felt) => failingReads(story, scene, felt)),
+    trouble(() => limitReached(story, scene)),
   ];
   const ended = Promise.all([pause(scene.random.between(SHORTEST_MS, LONGEST_MS)), ...output.map(({ felt }) => felt)]).then(() =>
-    end(story, scene, shim),
+    end(story, scene),
   );
   await Promise.all([ended, ...output.map(({ over }) => over), troubleServer(story, scene, server), killLaunchers(story, scene)]);
 }
@@ -80,7 +80,7 @@ function trouble(run: (felt: () => void) => Promise<void>): { readonly felt: Pro
   return { felt: promise, over: run(felt).finally(felt) };
 }
 
-async function end(story: Story, { books, client, id }: Scene, shim: number): Promise<void> {
+async function end(story: Story, { books, client, shim, id }: Scene): Promise<void> {
   if (story.end === 'exit') books.enough();
   else if (story.end === 'stop') await stopped(client, id);
   else if (isAlive(shim)) process.kill(shim, 'SIGKILL');
@@ -99,14 +99,14 @@ async function stopped(client: WorkerClient, id: string): Promise<void> {
   }
 }
 
-async function fullDisk(story: Story, scene: Scene, shim: number, server: ServerTrouble, felt: () => void): Promise<void> {
+async function fullDisk(story: Story, scene: Scene, server: ServerTrouble, felt: () => void): Promise<void> {
   const { disk } = scene;
   if (!story.fullDisk || disk === undefined) return;
   await moment(scene);
   disk.fill();
   server.mayRefuse = true;
   try {
-    await written(scene, shim, taken(scene) + 2 * FELT_BYTES);
+    await written(scene, taken(scene) + 2 * FELT_BYTES);
     felt();
     await moment(scene);
   } finally {
@@ -115,8 +115,9 @@ async function fullDisk(story: Story, scene: Scene, shim: number, server: Server
   }
 }
 
-async function failingCalls({ failing: fault }: Story, scene: Scene, shim: number, felt: () => void): Promise<void> {
+async function failingCalls({ failing: fault }: Story, scene: Scene, felt: () => void): Promise<void> {
   if (fault === undefined) return;
+  const { shim } = scene;
   const output = outputOf(scene);
   const isSyncs = fault === 'syncs';
   if (!isSyncs) await moment(scene);
@@ -130,12 +131,12 @@ async function failingCalls({ failing: fault }: Story, scene: Scene, shim: numbe
   await moment(scene);
 }
 
-async function limitReached({ limits: { outputBytes } }: Story, scene: Scene, shim: number): Promise<void> {
-  if (outputBytes !== undefined) await written(scene, shim, outputBytes + 2 * FELT_BYTES);
+async function limitReached({ limits: { outputBytes } }: Story, scene: Scene): Promise<void> {
+  if (outputBytes !== undefined) await written(scene, outputBytes + 2 * FELT_BYTES);
 }
 
-async function written(scene: Scene, shim: number, bytes: number): Promise<void> {
-  await eventually(() => taken(scene) >= bytes || !isAlive(shim), { what: `${bytes} bytes are written`, deadline: DEADLINE_MS });
+async function written(scene: Scene, bytes: number): Promise<void> {
+  await eventually(() => taken(scene) >= bytes || !isAlive(scene.shim), { what: `${bytes} bytes are written`, deadline: DEADLINE_MS });
 }
 
 function taken({ books }: Scene): number {
@@ -159,9 +160,9 @@ async function killLaunchers({ launcherKills }: Story, scene: Scene): Promise<vo
   }
 }
 
-async function failingReads({ failingReads: fails }: Story, scene: Scene, shim: number, felt: () => void): Promise<void> {
+async function failingReads({ failingReads: fails }: Story, scene: Scene, felt: () => void): Promise<void> {
   if (!fails) return;
-  const { bed, random } = scene;
+  const { bed, shim, random } = scene;
   const fault = `error=EIO:when=${random.between(1, 5)}+${random.between(2, 5)}`;
   await using failing = await FailingCalls.of(bed.server.pid, 'pread64,preadv', fault, outputOf(scene));
   await eventually(() => failing.failures > 0 || !isAlive(shim), { what: 'a read of output fails', deadline: DEADLINE_MS });

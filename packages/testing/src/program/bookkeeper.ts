@@ -4,7 +4,8 @@ const WORD_BYTES = 8;
 const RECORD_BYTES = 32;
 /** So much of a stream is made at once. */
 const BLOCK_BYTES = 256 * 1024;
-const words = { enough: 0, process: 1, stdout: { tried: 2, taken: 3 }, stderr: { tried: 4, taken: 5 } } as const;
+const words = { begin: 0, enough: 1, process: 2, stdout: { tried: 3, taken: 4 }, stderr: { tried: 5, taken: 6 } } as const;
+const WORDS = 7;
 const marks = { stdout: 'out ', stderr: 'err ' } as const;
 
 export type StreamName = 'stdout' | 'stderr';
@@ -18,7 +19,7 @@ export class Bookkeeper implements Disposable {
 
   /** Makes the ledger at a path at which there is nothing, writable for whichever user the program runs as. `seed`: 32 bits. */
   constructor(ledger: string, seed: number) {
-    writeFileSync(ledger, Buffer.alloc(6 * WORD_BYTES), { flag: 'wx', mode: 0o666 });
+    writeFileSync(ledger, Buffer.alloc(WORDS * WORD_BYTES), { flag: 'wx', mode: 0o666 });
     this.ledger = ledger;
     this.seed = seed;
     this.#fd = openSync(ledger, 'r+');
@@ -44,9 +45,14 @@ export class Bookkeeper implements Disposable {
     return this.#word(words[stream].tried);
   }
 
+  /** Lets it write; until then it waits. */
+  begin(): void {
+    this.#tell(words.begin);
+  }
+
   /** Lets it end. */
   enough(): void {
-    writeSync(this.#fd, Buffer.of(1), 0, 1, words.enough * WORD_BYTES);
+    this.#tell(words.enough);
   }
 
   /** Whether these are the bytes of a stream from a place in it on. */
@@ -63,6 +69,10 @@ export class Bookkeeper implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+  }
+
+  #tell(word: number): void {
+    writeSync(this.#fd, Buffer.of(1), 0, 1, word * WORD_BYTES);
   }
 
   #word(index: number): number {
