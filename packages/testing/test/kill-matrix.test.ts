@@ -19,7 +19,9 @@ import {
 } from '../src/index.ts';
 
 // What the answer may take on the wire and on a busy machine, beside what the contract allows the kill.
-const WIRE_MS = 2_000;
+const WIRE_MS = 5_000;
+// A busy machine may take longer than Stop waits to end 2,000 processes: it names those that are left then, and the kill goes on.
+const GONE_MS = 20_000;
 
 const ways = ['leader', 'background', 'session', 'daemon', 'deaf', 'stopped', 'race', 'holder', 'crowd', 'kill-init', 'kill-all'] as const;
 type Way = (typeof ways)[number];
@@ -119,21 +121,7 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
     async (way) => {
       using lifeline = new Lifeline(bed.path('lifeline'));
       const { id, uids } = await start(way, lifeline);
-      const began = performance.now();
-      const { job, survivingPids } = await within(20_000, 'Stop answers', bed.owner.jobs.stopJob({ id }));
-      const elapsed = performance.now() - began;
-      // Asked in the same turn of the event loop as the answer came in.
-      const held = lifeline.held();
-      const left = processesOf(`WORKER_JOB_ID=${id}`);
-      if (survivingPids.length === 0) {
-        expect(held, 'a process of the job lives').toBe(false);
-        expect(left).toEqual([]);
-        expect([job?.state, job?.reason]).toEqual([JobState.STOPPED, EndReason.STOP_REQUESTED]);
-      } else {
-        expect(job?.state, 'what survives is named while the job still runs').toBe(JobState.RUNNING);
-      }
-      expect(survivingPids, 'a plain process does not survive SIGKILL').toEqual([]);
-      expect(elapsed).toBeLessThan(1_000 + WIRE_MS);
+      await stop(id, lifeline);
       await expectNothingOf(id, uids);
     },
   );
@@ -180,6 +168,28 @@ describe.each(grounds)('a job of $name', ({ uid, args = [], run, by, delegated =
       first,
       uids: new Set(pids.map(uidOf).filter((found) => found !== undefined && found >= 1_880_000_000 && found <= 1_880_065_535) as number[]),
     };
+  }
+
+  /** Asks until no survivor is named, and holds each answer against what is there as it comes in. */
+  async function stop(id: string, lifeline: Lifeline): Promise<void> {
+    const end = performance.now() + GONE_MS;
+    for (;;) {
+      const began = performance.now();
+      const { job, survivingPids } = await within(20_000, 'Stop answers', bed.owner.jobs.stopJob({ id }));
+      const elapsed = performance.now() - began;
+      // Asked in the same turn of the event loop as the answer came in.
+      const held = lifeline.held();
+      const left = processesOf(`WORKER_JOB_ID=${id}`);
+      expect(elapsed).toBeLessThan(1_000 + WIRE_MS);
+      if (survivingPids.length === 0) {
+        expect(held, 'a process of the job lives').toBe(false);
+        expect(left).toEqual([]);
+        expect([job?.state, job?.reason]).toEqual([JobState.STOPPED, EndReason.STOP_REQUESTED]);
+        return;
+      }
+      expect(job?.state, 'what survives is named while the job still runs').toBe(JobState.RUNNING);
+      expect(performance.now(), `plain processes do not survive SIGKILL: ${survivingPids.join()}`).toBeLessThan(end);
+    }
   }
 
   async function expectNothingOf(id: string, uids: ReadonlySet<number>): Promise<void> {
