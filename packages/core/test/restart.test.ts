@@ -168,7 +168,7 @@ test('[RUN-4] [KILL-2] a shim that is stopped is not dead: a stop answers in tim
   const begin = performance.now();
   await expect(runner.stop(job.id)).rejects.toMatchObject({ code: 'unavailable' });
   // A second on a machine that is not busy with other things; without a bound of its own it would be ten.
-  expect(performance.now() - begin).toBeLessThan(3000);
+  expect(performance.now() - begin).toBeLessThan(6000);
   expect((await runner.get(job.id)).state.kind).toBe('running');
   process.kill(shim, 'SIGCONT');
   expect((await runner.wait(job.id)).state).toMatchObject({ kind: 'stopped', reason: 'stop-requested' });
@@ -185,7 +185,7 @@ test('[KILL-2] [SUB-2] while the launcher hangs, what it has not heard of is can
   );
   const begin = performance.now();
   const stopped = await Promise.allSettled(jobs.map(({ id }) => runner.stop(id)));
-  expect(performance.now() - begin).toBeLessThan(3000);
+  expect(performance.now() - begin).toBeLessThan(6000);
   const outcomes = stopped.map((stop) => {
     if (stop.status === 'rejected') return (stop.reason as CoreError).code;
     const { state } = stop.value.job;

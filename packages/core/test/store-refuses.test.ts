@@ -60,7 +60,7 @@ test('[JOB-3] [KILL-2] a cancellation that cannot be stored is not told as one, 
   await whileLocked(bed, async () => {
     const begin = performance.now();
     await expect(runner.stop(last)).rejects.toMatchObject({ code: 'unavailable' });
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(performance.now() - begin).toBeLessThan(5000);
     expect((await runner.get(last)).state.kind).toBe('queued');
   });
   expect((await runner.wait(last)).state).toMatchObject({ kind: 'stopped', reason: 'cancelled' });

@@ -67,7 +67,7 @@ test('a stop that finds the launcher hung does not claim what it has not done, a
     const id = await bed.run('sleep 1000');
     const began = performance.now();
     const [answer] = await Promise.allSettled([bed.owner.jobs.stopJob({ id })]);
-    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(performance.now() - began).toBeLessThan(6_000);
     if (answer.status === 'fulfilled') expect(answer.value.job).toMatchObject({ state: JobState.STOPPED, reason: EndReason.CANCELLED });
     else expect((answer.reason as ConnectError).code).toBe(Code.Unavailable);
 

@@ -27,7 +27,7 @@ test('SIGTERM ends the server in time and leaves the jobs: followers are told, n
 
   const began = performance.now();
   expect(await bed.server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-  expect(performance.now() - began).toBeLessThan(5_500);
+  expect(performance.now() - began).toBeLessThan(8_000);
   for (const result of await within(2_000, 'every call is over', Promise.allSettled(calls))) {
     expect(result.status).toBe('rejected');
     expect((result as PromiseRejectedResult).reason).toSatisfy((error) => error instanceof ConnectError || error instanceof StreamCut);

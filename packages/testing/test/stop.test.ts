@@ -6,8 +6,8 @@ import { EndReason, JobState, Stream, type StopJobResponse } from '@worker/proto
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, follow, isAlive, programPath, TestBed, within, type Lifeline } from '../src/index.ts';
 
-// What the answer may take on the wire, beside what the contract allows the kill.
-const WIRE_MS = 2_000;
+// What the answer may take on the wire and on a busy machine, beside what the contract allows the kill.
+const WIRE_MS = 5_000;
 
 // Each says "ready" when everything is in place; the leader of all but the last would live for ever.
 const trees: Record<string, string> = {
@@ -90,7 +90,7 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
       { GATE: gate.path },
     );
     gate.open();
-    const job = await bed.ended(id, 3_000);
+    const job = await bed.ended(id, 8_000);
     expect(lifeline.held()).toBe(false);
     expect([job.state, job.reason, job.exitCode]).toEqual([JobState.COMPLETED, EndReason.EXITED, 5]);
   });
@@ -107,7 +107,7 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
       gate.open();
       const began = performance.now();
       const job = await bed.ended(id, 10_000);
-      expect(performance.now() - began).toBeLessThan(2_000 + 1_000);
+      expect(performance.now() - began).toBeLessThan(2_000 + WIRE_MS);
       expect([job.state, job.exitCode]).toEqual([JobState.COMPLETED, 6]);
       expect((await follow(bed.owner, id)).text()).toMatch(/ready\nlast\n$/);
       expect(isAlive(outsider.pid!), 'who is not of the job is left alone').toBe(true);
@@ -125,7 +125,7 @@ describe.each(users)('stopped by a server that runs as %s', (_, uid) => {
       expect(response.survivingPids).toEqual([]);
       expect(response.job).toEqual(again.response.job);
     }
-    expect(again.elapsed).toBeLessThan(3_000);
+    expect(again.elapsed).toBeLessThan(6_000);
     expect((await follow(bed.owner, id)).text()).toBe('ready\n');
   });
 

@@ -43,7 +43,7 @@ test.skipIf(!canFreeze)(
     const expectNamed = async () => {
       const began = performance.now();
       const { job, survivingPids } = await bed.owner.jobs.stopJob({ id });
-      expect(performance.now() - began).toBeLessThan(3_000);
+      expect(performance.now() - began).toBeLessThan(6_000);
       expect(survivingPids).toEqual([stuck]);
       expect(job?.state).toBe(JobState.RUNNING);
     };

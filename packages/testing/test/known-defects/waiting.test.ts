@@ -72,7 +72,8 @@ test('8: who waits is woken, not polled for: a byte is seen in milliseconds, and
   const waited = bed.owner.jobs.waitJob({ id });
   await within(10_000, 'forty bytes are seen', Promise.race([enough.promise, followed]));
   delays.sort((a, b) => a - b);
-  expect(delays[20], `median of ${delays.map(Math.round).join(' ')} ms`).toBeLessThan(40);
+  // Each byte is written when the one before was seen: one who polls is late for all of them, a machine that is busy only for some.
+  expect(delays[4], `five were as fast of ${delays.map(Math.round).join(' ')} ms`).toBeLessThan(40);
   await eventually(() => idle(bed.server.pid), { what: 'the server is idle while one follows and one waits' });
   await bed.owner.jobs.stopJob({ id });
   expect((await followed).end?.job?.state).toBe(JobState.STOPPED);
