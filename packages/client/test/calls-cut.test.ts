@@ -48,7 +48,8 @@ test('a server that dies cuts a stream that is not to be mended, which never loo
   const begun = Promise.withResolvers<undefined>();
   const following = (async () => {
     for await (const event of owner.follow(id, { reconnect: false })) {
-      if (event.kind === 'chunk') reached = event.offset + event.data.length;
+      if (event.kind !== 'chunk') continue;
+      reached = event.offset + event.data.length;
       begun.resolve(undefined);
     }
   })().catch((error: unknown) => error);
