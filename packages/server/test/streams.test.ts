@@ -197,7 +197,9 @@ describe('a quiet job', () => {
       seen.push(event.case === 'heartbeat' ? `heartbeat at ${String(event.value.nextOffset)}` : event.case);
       if (seen.length === 3) await client.jobs.stopJob({ id });
     }
-    expect(seen).toEqual(['chunk', 'heartbeat at 4', 'heartbeat at 4', 'end']);
+    // One more may come before the stop has been.
+    expect([...seen.slice(0, 3), seen.at(-1)]).toEqual(['chunk', 'heartbeat at 4', 'heartbeat at 4', 'end']);
+    expect(new Set(seen.slice(1, -1))).toEqual(new Set(['heartbeat at 4']));
   });
 });
 
