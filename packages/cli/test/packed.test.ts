@@ -1,21 +1,20 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installPacked } from '@worker/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 // What people install: the tarball alone, where no package of the workspace and none of others can be found.
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'worker-packed-')));
-const installed = join(directory, 'node_modules/@worker/cli');
+let installed: string;
+let program: string;
 
 beforeAll(() => {
-  const env = { PATH: process.env['PATH'], HOME: directory, npm_config_update_notifier: 'false' };
-  execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory], { cwd: `${root}packages/cli`, env });
-  mkdirSync(installed, { recursive: true });
-  const [tarball = ''] = readdirSync(directory).filter((name) => name.endsWith('.tgz'));
-  execFileSync('tar', ['--extract', '--file', tarball, '--directory', installed, '--strip-components', '1'], { cwd: directory });
+  installed = installPacked('cli', directory);
+  program = join(installed, 'bin/run.js');
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -33,8 +32,6 @@ function node(...args: string[]): Promise<Said> {
     });
   });
 }
-
-const program = join(installed, 'bin/run.js');
 
 it('needs no other package: what it runs is in it', async () => {
   expect(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))).not.toHaveProperty('dependencies');

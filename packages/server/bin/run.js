@@ -10,4 +10,4 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
 // Keeps the young generation of V8 at the few megabytes it starts with, from before anything is loaded. By default it grows to 128 MiB on a large machine once many followers keep what belongs to their chunks
 // until the network has taken it: memory that stays for ever, for fewer collections of a millisecond.
 setFlagsFromString('--semi-space-growth-factor=1');
-await import('../dist/main.js');
+await import('../dist/program/main.js');

@@ -18,6 +18,7 @@ export { compile } from './program/compile.ts';
 export { FailingCalls, HeldBack, openDescriptors, SmallDisk, tasksOf } from './program/faulty.ts';
 export { Gate } from './program/gate.ts';
 export { canariesLeft, HostileHost, type Attempt } from './program/hostile-host.ts';
+export { installPacked } from './program/install-packed.ts';
 export { Lifeline } from './program/lifeline.ts';
 export { OwnHost } from './program/own-host.ts';
 export { programPath } from './program/program-path.ts';

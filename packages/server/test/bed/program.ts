@@ -4,11 +4,9 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '@worker/testing';
 
-// Compiled once for all tests: what is read from sources anew takes a second of the processor each time.
-const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/worker-server', import.meta.url));
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const built = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
-/** `worker-server` as a process, from its sources. */
+/** `worker-server` as a process, as built. */
 export class Program {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -26,9 +24,9 @@ export class Program {
     } = {},
   ) {
     const [program, ...words] = [...(options.within ?? []), process.execPath];
-    this.child = spawn(program, [...words, '--conditions=@worker/source', main, ...args], {
+    this.child = spawn(program, [...words, built, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...options.env },
+      env: { PATH: process.env['PATH'], ...options.env },
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
@@ -46,7 +44,7 @@ export class Program {
       () => /^ready (\S+)\n/.exec(this.stdout) ?? (this.child.exitCode === null ? undefined : ['', `it ended: ${this.stderr}`]),
       {
         what: 'the ready line',
-        // Read from its sources, a second of the processor and more: on a machine whose processors have six others to serve that was over half a minute.
+        // A third of a second of the processor: on a machine whose processors have many others to serve that is long.
         deadline: 120_000,
       },
     );

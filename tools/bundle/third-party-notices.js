@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const apacheLicense = fileURLToPath(new URL('../../../LICENSE', import.meta.url));
+const apacheLicense = fileURLToPath(new URL('../../LICENSE', import.meta.url));
 
-/** A plugin of Rolldown that puts a file beside the bundle: which packages of others are in it, and what their licences demand to be passed on. */
-export function thirdPartyNotices(fileName) {
+/** A plugin of Rolldown that puts THIRD-PARTY-NOTICES.txt beside the bundle of a program: which packages of others are in it, and what their licences demand to be passed on. */
+export function thirdPartyNotices(program) {
   return {
     name: 'third-party-notices',
     generateBundle(_options, bundle) {
@@ -16,11 +16,11 @@ export function thirdPartyNotices(fileName) {
       );
       const notices = [...packages].map(([directory, files]) => noticeOf(directory, files)).sort();
       const source = [
-        'worker contains these packages, under the licences that follow each.\n',
+        `${program} contains these packages, under the licences that follow each.\n`,
         ...notices,
         `The Apache License 2.0, to which some of them refer:\n\n${readFileSync(apacheLicense, 'utf8')}`,
       ].join(`\n${'-'.repeat(80)}\n\n`);
-      this.emitFile({ type: 'asset', fileName, source });
+      this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-NOTICES.txt', source });
     },
   };
 }
