@@ -1,7 +1,7 @@
 /**
  * The TypeScript SDK of Worker for browsers: the same calls, follow and views over fetch. Nothing of Node is in it.
  */
-export { BrowserClient, type BrowserClientOptions, type FetchOptions } from './browser-client.ts';
+export { BrowserClient, type BrowserClientOptions, type FetchOptions, type TimeOptions } from './browser-client.ts';
 export { type JobCalls } from '../job-calls.ts';
 export { WorkerError, type WorkerErrorCode, type WorkerErrorOptions } from '../worker-error.ts';
 export { type CallOptions } from '../call/call-options.ts';

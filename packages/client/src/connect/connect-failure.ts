@@ -10,7 +10,9 @@ export type ConnectFailure =
   | 'HOST_UNREACHABLE'
   /** It was reached and does not get on with the handshake. */
   | 'CONNECT_TIMEOUT'
-  /** What listens does not speak TLS, or not HTTP/2 over it. */
+  /** Of the client for browsers, which is not told more: no Worker server has answered yet. */
+  | 'NOT_REACHED'
+  /** What listens does not speak TLS, or not HTTP/2 over it; of the client for browsers, what answers does not speak as Worker does. */
   | 'NOT_A_WORKER_SERVER'
   /** The two sides have no TLS version in common: Worker speaks 1.3 alone. */
   | 'TLS_VERSION'
