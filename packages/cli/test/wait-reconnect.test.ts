@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CuttingProxy, eventually, ServerProcess } from '@worker/testing';
+import { eventually, ServerProcess } from '@worker/testing';
 import { expect, test } from 'vitest';
 import { CliBed } from './bed/cli-bed.ts';
 import { Cli } from './bed/run-cli.ts';
@@ -135,35 +135,4 @@ test('stop goes through a kill -9 of the server; the program hears its signal on
   expect(await stop.ended()).toMatchObject({ code: 0, stdout: Buffer.from(`${id}: stopped, stop requested (exit code 5)\n`) });
   expect(others(stop.stderr)).toEqual([]);
   expect(readFileSync(heard, 'utf8')).toBe('TERM\n');
-});
-
-test('run and submit with a --request-id submit again when the submission is cut, and run once; without one they say what to look at [CLI-10] [CLI-7] [SUB-2] [SUB-3]', async () => {
-  let place = 0;
-  const fateOf = (connection: number) => (connection === 0 ? { after: place, how: 'reset' as const } : undefined);
-  const port = Number(new URL(await cli.bed.server.ready).port);
-  const seen = { again: 0, unknown: 0 };
-  // Where the server's answer to a submission is, behind what it says for a connection.
-  for (place = 2_500; place < 3_300; place += 100) {
-    const ids = ['--request-id', `place-${place}`];
-    for (const args of [
-      ['run', ...ids],
-      ['submit', '--wait', ...ids],
-      ['submit', '--wait'],
-    ]) {
-      await using proxy = await CuttingProxy.open({ port, fateOf });
-      const address = ['--address', `https://127.0.0.1:${proxy.port}`];
-      const { code, stderr } = await cli.worker(...args, ...address, '--label', `place=${place}`, '--', 'sh', '-c', 'exit 3');
-      const isCut = stderr.includes('error: the submission was cut: ');
-      if (isCut) expect(stderr).toContain('next: whether it has arrived is not known: worker list shows it');
-      if (isCut) seen.unknown += 1;
-      else if (!/^error: /m.test(stderr)) expect(code).toBe(3);
-      if (args.includes('--request-id') && remade(stderr).length > 0) seen.again += 1;
-      if (args.includes('--request-id')) expect(isCut).toBe(false);
-    }
-    const { stdout } = await cli.worker('list', '-q', '--label', `place=${place}`);
-    expect(stdout.toString().split('\n').filter(Boolean).length).toBeLessThanOrEqual(2);
-  }
-  expect(seen).toEqual({ again: expect.any(Number), unknown: expect.any(Number) });
-  expect(seen.again).toBeGreaterThan(0);
-  expect(seen.unknown).toBeGreaterThan(0);
 });

@@ -44,7 +44,7 @@ const submitOptions = Object.keys({
   onConnection: true,
   signal: true,
 } satisfies Record<keyof SubmitOptions, true>);
-const listOptions = ['states', 'labels', 'pageSize', 'signal'] as const satisfies (keyof ListOptions)[];
+const listOptions = ['states', 'labels', 'pageSize', 'reconnect', 'onConnection', 'signal'] as const satisfies (keyof ListOptions)[];
 const stopOptions = ['graceMs', 'firstSignal', 'reconnect', 'onConnection', 'signal'] as const satisfies (keyof StopOptions)[];
 
 /**
@@ -110,16 +110,20 @@ export abstract class JobCalls {
     return jobFromMessage(job);
   }
 
-  /** The caller's jobs, newest first, over as many pages as are iterated. Errors, at the first pull: `invalid-argument`. */
+  /**
+   * The caller's jobs, newest first, over as many pages as are iterated. Errors, at the first pull: `invalid-argument`; at any: `unavailable` with the reason `CALL_CUT` when a call was made again as long as
+   * `reconnect` says, in vain.
+   */
   async *list(options: ListOptions = {}): AsyncGenerator<Job, void, undefined> {
     checkNames(options, listOptions);
     const { states = [], labels = {}, pageSize = 0 } = options;
     checkInteger(pageSize, 'pageSize');
     const filter = { states: states.map(wireStateOf), labels: { ...labels } };
+    const calls = repeatedUnaryCalls(this.#way, resolveRepeat(options), { what: 'the list of jobs', advice: 'list them again' });
     let pageToken = '';
     do {
       const request = { pageSize, pageToken, filter };
-      const page = await this.#unary(options, (call) => this.#jobs.listJobs(request, call));
+      const page = await calls.answer(() => this.#unary(options, (call) => this.#jobs.listJobs(request, call)), options.signal);
       for (const job of page.jobs) yield jobFromMessage(job);
       pageToken = page.nextPageToken;
     } while (pageToken !== '');

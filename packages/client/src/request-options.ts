@@ -38,7 +38,8 @@ export interface BindOptions {
   readonly writable?: boolean;
 }
 
-export interface ListOptions extends CallOptions {
+/** `reconnect`: each of its calls made again when it is cut; no job is listed twice for it. Default false. */
+export interface ListOptions extends CallOptions, RepeatOptions {
   /** Default: any. */
   readonly states?: readonly Exclude<JobState, 'unrecognized'>[];
   /** Every one of these must match. */

@@ -1,4 +1,4 @@
-import { WorkerError, type ConnectionChange, type WorkerClient } from '@worker/client';
+import { WorkerError, type ConnectionChange, type WayChange, type WorkerClient } from '@worker/client';
 import { constants } from 'node:os';
 import { oneLine } from '../print/neutralise.ts';
 import { say } from '../print/say.ts';
@@ -23,8 +23,8 @@ const forwarded = ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
  * What the terminal and the system want of us, passed on to the job. The first Ctrl-C is the job's: SIGINT. The second starts a graceful stop, the third
  * leaves. SIGTERM, SIGHUP and SIGQUIT are the job's each time. A job that is not running yet is cancelled instead.
  *
- * Before there is a connection any of them leaves; while the submission is on its way the first waits for its answer, the second leaves. While the connection is lost, what is for
- * the job waits until it is there again; the third Ctrl-C leaves all the same.
+ * Before there is a connection any of them leaves; while the submission is on its way the first waits for its answer, the second leaves; once that has to be made again because the connection
+ * is lost, the first leaves. While the connection is lost later, what is for the job waits until it is there again; the third Ctrl-C leaves all the same.
  */
 export class Interrupts implements Disposable {
   readonly #left = new AbortController();
@@ -58,8 +58,14 @@ export class Interrupts implements Disposable {
     for (const signal of this.#waiting.splice(0)) void this.#forward(signal);
   }
 
-  readonly connectionChanged = ({ kind }: ConnectionChange): void => {
+  readonly connectionChanged = ({ kind }: ConnectionChange | WayChange): void => {
     this.#connectionIsLost = kind === 'lost';
+    if (typeof this.#phase === 'string') {
+      const [early] = this.#waiting;
+      // The answer that it waits for may not come for minutes.
+      if (this.#connectionIsLost && early !== undefined) this.#left.abort(new Left(early));
+      return;
+    }
     if (this.#connectionIsLost) return;
     for (const signal of this.#waiting.splice(0)) void this.#forward(signal);
     if (this.#stopWaiting) void this.#stop(STOP_GRACE_MS);
@@ -86,7 +92,7 @@ export class Interrupts implements Disposable {
   }
 
   #early(signal: NodeJS.Signals): void {
-    if (this.#phase === 'before' || this.#waiting.length > 0) return this.#left.abort(new Left(signal));
+    if (this.#phase === 'before' || this.#connectionIsLost || this.#waiting.length > 0) return this.#left.abort(new Left(signal));
     this.#waiting.push(signal);
   }
 

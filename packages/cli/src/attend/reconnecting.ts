@@ -1,4 +1,11 @@
-import { WorkerError, type ConnectFailure, type ReconnectOptions, type RepeatOptions, type WorkerErrorCode } from '@worker/client';
+import {
+  WorkerError,
+  type ConnectFailure,
+  type ReconnectOptions,
+  type RepeatOptions,
+  type WayChange,
+  type WorkerErrorCode,
+} from '@worker/client';
 import { CliError } from '../fail/cli-error.ts';
 import { duration } from '../parse/flags.ts';
 import { ConnectionNotes } from '../print/connection-notes.ts';
@@ -51,15 +58,19 @@ export interface ReconnectingOptions {
   readonly next: string;
   /** Of several calls on one connection, which tell of it once; default: notes of its own. */
   readonly notes?: ConnectionNotes;
+  readonly onConnection?: (change: WayChange) => void;
 }
 
 /** What a call of the client answers, made again while the connection is lost, which stderr tells of. Errors: those of the call; a CliError that says how to go on where the server was not to be had again in time. */
 export async function reconnecting<T>(
-  { reconnectForMs, quiet, next, notes: shared }: ReconnectingOptions,
+  { reconnectForMs, quiet, next, notes: shared, onConnection: told }: ReconnectingOptions,
   call: (options: Required<RepeatOptions>) => Promise<T>,
 ): Promise<T> {
   using own = new ConnectionNotes(reconnectForMs);
-  const onConnection = quiet ? (): void => undefined : (shared ?? own).tell;
+  const onConnection = (change: WayChange): void => {
+    if (!quiet) (shared ?? own).tell(change);
+    told?.(change);
+  };
   try {
     return await call({ reconnect: reconnectOptions(reconnectForMs), onConnection });
   } catch (error) {

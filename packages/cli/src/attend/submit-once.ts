@@ -10,7 +10,7 @@ import { reconnecting, type ReconnectingOptions } from './reconnecting.ts';
 export async function submitOnce(
   client: WorkerClient,
   submission: SubmitOptions,
-  options: Pick<ReconnectingOptions, 'reconnectForMs' | 'quiet'>,
+  options: Pick<ReconnectingOptions, 'reconnectForMs' | 'quiet' | 'onConnection'>,
 ): Promise<Job> {
   const { requestId } = submission;
   if (requestId !== undefined && requestId !== '') {

@@ -21,7 +21,7 @@ export default class Run extends WorkerCommand {
 
 Exits with the job's code; 128+n when signal n ended it; 124 when its --timeout was up; 143 when it was stopped and exited with 0; 125 for every failure of ours: a bad command line, no connection, a program that could not be started, a job whose end is not known.
 
-The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. When nobody reads stdout any more it ends with 141, and the job runs on.
+The first Ctrl-C is the job's, the second stops it within 10 s, the third leaves it (130). SIGTERM, SIGHUP and SIGQUIT are passed on to the job. While a submission is being made again, the first of any of them leaves. When nobody reads stdout any more it ends with 141, and the job runs on.
 
 A connection that is lost, also to a server that dies and is started again, is made again, and the output goes on at the very byte; stderr tells of it. A signal that comes meanwhile is sent to the job as soon as the server is there again. With --request-id, a submission that is cut is made again too: it never runs twice.`;
   static override usage = 'run [FLAGS] [--] PROGRAM [ARGUMENT]...';
@@ -49,7 +49,8 @@ A connection that is lost, also to a server that dies and is started again, is m
       await using client = await this.connect(flags, interrupts.left);
       interrupts.submitting();
       const { quiet, 'reconnect-for': reconnectForMs } = flags;
-      ({ id } = await submitOnce(client, { ...submission, signal: interrupts.left }, { quiet, reconnectForMs }));
+      const onConnection = interrupts.connectionChanged;
+      ({ id } = await submitOnce(client, { ...submission, signal: interrupts.left }, { quiet, reconnectForMs, onConnection }));
       interrupts.attach(client, id);
       const printer = new OutputPrinter({ raw: flags.raw, timestamps: false });
       const ended = await attendJob(client, id, printer, interrupts, { quiet, reconnectForMs });

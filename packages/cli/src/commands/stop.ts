@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type { Job, StopOptions, WorkerClient } from '@worker/client';
+import type { Job, RepeatOptions, StopOptions, WorkerClient } from '@worker/client';
 import { reconnectFlag, reconnecting } from '../attend/reconnecting.ts';
 import { CliError } from '../fail/cli-error.ts';
 import { reportError } from '../fail/report-error.ts';
@@ -34,12 +34,14 @@ A connection that is lost meanwhile, also to a server that dies and is started a
     const named = args.id ?? [];
     if (flags.all === named.length > 0) throw new CliError('either ids or --all must be given', 'see worker stop --help');
     await using client = await this.connect(flags);
-    const ids = flags.all ? await unended(client) : named;
     const { quiet, 'reconnect-for': reconnectForMs } = flags;
     using notes = new ConnectionNotes(reconnectForMs);
+    const shared = { reconnectForMs, quiet, notes };
+    const next = 'nothing was stopped; try again: worker stop --all';
+    const ids = flags.all ? await reconnecting({ ...shared, next }, (reconnect) => unended(client, reconnect)) : named;
     const stopping = ids.map((id) => {
       const next = `whether the stop has arrived is not known; stop it again: worker stop ${id}`;
-      return reconnecting({ reconnectForMs, quiet, next, notes }, (reconnect) => stop(client, id, { ...options, ...reconnect }));
+      return reconnecting({ ...shared, next }, (reconnect) => stop(client, id, { ...options, ...reconnect }));
     });
     const results = await Promise.allSettled(stopping);
     let exitCode = 0;
@@ -60,8 +62,8 @@ async function stop(client: WorkerClient, id: string, options: StopOptions): Pro
   );
 }
 
-async function unended(client: WorkerClient): Promise<string[]> {
+async function unended(client: WorkerClient, reconnect: RepeatOptions): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id } of client.list({ states: ['queued', 'running'] })) ids.push(id);
+  for await (const { id } of client.list({ ...reconnect, states: ['queued', 'running'] })) ids.push(id);
   return ids;
 }
