@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -25,22 +25,45 @@ export async function makeDevCertificates(directory: string): Promise<DevCertifi
 }
 
 async function madeToday(): Promise<string> {
-  const day = new Date().toISOString().slice(0, 10);
   const digest = createHash('sha256')
     .update(await readFile(script))
     .digest('hex')
     .slice(0, 12);
-  const made = join(cache, `${day}-${digest}`);
+  return await madeOfDay(cache, digest, new Date(), (directory) => promisify(execFile)(script, [directory]));
+}
+
+/** What `make` makes, in a directory below `within` for that day and digest: made when it is not there, which removes those of days that nobody uses any more. */
+export async function madeOfDay(within: string, digest: string, now: Date, make: (directory: string) => Promise<unknown>): Promise<string> {
+  const made = join(within, `${dayOf(now)}-${digest}`);
   if (existsSync(made)) return made;
-  await mkdir(cache, { recursive: true });
-  const begun = await mkdtemp(join(cache, 'begun-'));
+  await mkdir(within, { recursive: true });
+  const begun = await mkdtemp(join(within, 'begun-'));
   try {
-    await promisify(execFile)(script, [begun]);
+    await make(begun);
     await rename(begun, made);
   } catch (error) {
     await rm(begun, { recursive: true, force: true });
     // Another test file was faster.
     if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
+  await removeOld(within, now);
   return made;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+function dayOf(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}
+
+/** Another run may have chosen what was made yesterday a moment before midnight, and may be making something now: these stay. */
+async function removeOld(within: string, now: Date): Promise<void> {
+  const yesterday = new Date(now.getTime() - DAY_MS);
+  for (const name of await readdir(within)) {
+    const path = join(within, name);
+    const isOld = /^\d{4}-\d\d-\d\d-/.test(name)
+      ? name < dayOf(yesterday)
+      : name.startsWith('begun-') && ((await stat(path).catch(() => undefined))?.mtime ?? now) < yesterday;
+    if (isOld) await rm(path, { recursive: true, force: true });
+  }
 }
