@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, mkdirSync, realpathSync, type Stats } from 'node:fs';
-import { enableCompileCache } from 'node:module';
+import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, type Stats } from 'node:fs';
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -7,12 +7,29 @@ const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
+// Node needs milliseconds for a file. One that is taken away under its hands is not kept, and that is all.
+const UNFINISHED_MS = 60_000;
+
 /** Keeps what V8 compiles of this program for its next start, where {@link directoryOfUser} finds a place for it. To be called before the rest is loaded. */
 export function keepCompiled(environment: NodeJS.ProcessEnv): void {
   // Node does so already.
   if (environment['NODE_COMPILE_CACHE'] !== undefined) return;
   const directory = directoryOfUser(environment);
-  if (directory !== undefined) enableCompileCache(directory);
+  if (directory === undefined) return;
+  enableCompileCache(directory);
+  removeUnfinished(getCompileCacheDir() ?? directory);
+}
+
+/** Node writes each file aside, under its name and a random end. Where the disk is full it leaves that behind, a few files more at each start. What it keeps all the same, torn, it finds out by a checksum. */
+function removeUnfinished(directory: string): void {
+  try {
+    for (const name of readdirSync(directory)) {
+      const path = join(directory, name);
+      if (/^[0-9a-f]+\.\w+$/.test(name) && Date.now() - lstatSync(path).mtimeMs > UNFINISHED_MS) rmSync(path, { force: true });
+    }
+  } catch {
+    // Another worker was faster, or the disk does not even allow that: it starts all the same.
+  }
 }
 
 /**
