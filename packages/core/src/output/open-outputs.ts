@@ -54,7 +54,10 @@ export class OpenOutputs {
   }
 
   #begin(directory: string): Opening {
-    const output = openOutput(directory).then((opened) => opened && new SharedOutput(opened, this.#pool, this.#recent));
+    const output = openOutput(directory).then(
+      (opened) =>
+        opened && new SharedOutput(opened, { pool: this.#pool, recent: this.#recent, mayReadAhead: () => this.#readers <= MANY_READERS }),
+    );
     const opening = { readers: 0, output };
     this.#open.set(directory, opening);
     return opening;

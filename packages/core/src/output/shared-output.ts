@@ -28,7 +28,7 @@ export interface Stretch extends Disposable {
 }
 
 interface Reading {
-  /** Who waits for it. */
+  /** Who waits for it; nobody yet for what is read ahead. */
   readers: number;
   readonly block: Promise<Block>;
 }
@@ -43,28 +43,65 @@ export class SharedOutput {
   // Those that somebody still uses serve others too; those of readers that never say when they are through go with them.
   #used: WeakRef<Block>[] = [];
   readonly #readings = new Map<string, Reading>();
+  readonly #mayReadAhead: () => boolean;
+  /** Nobody has come to it yet. */
+  #ahead: { readonly key: string; block?: Block } | undefined;
 
-  constructor(opened: { readonly file: OutputFile; readonly header: Buffer }, pool: BlockPool, recent: RecentBlocks) {
+  /** @param mayReadAhead Asked each time: whether there is room in `recent` for what nobody needs yet. */
+  constructor(
+    opened: { readonly file: OutputFile; readonly header: Buffer },
+    { pool, recent, mayReadAhead }: { readonly pool: BlockPool; readonly recent: RecentBlocks; readonly mayReadAhead: () => boolean },
+  ) {
     this.file = opened.file;
     this.header = opened.header;
     this.#pool = pool;
     this.#recent = recent;
+    this.#mayReadAhead = mayReadAhead;
   }
 
   /** The whole frames from a place on, at least one unless what stands there is none, and none beyond the file's length as this reader knows it. */
   async from(place: FramePlace, fileLength: number): Promise<Stretch> {
+    const goesOn = this.#used.some((used) => used.deref()?.contents.end.position === place.position);
+    if (this.#ahead?.key === keyOf(place)) this.#ahead = undefined;
     const found = this.#found(place, fileLength);
-    if (found !== undefined) return stretchOf(found, place, fileLength, found.use());
+    if (found !== undefined) {
+      const leave = found.use();
+      if (goesOn) this.#readAhead(found, fileLength);
+      return stretchOf(found, place, fileLength, leave);
+    }
     const reading = this.#readings.get(keyOf(place)) ?? this.#read(place, fileLength);
     reading.readers += 1;
     const block = await reading.block;
     // It was kept for this reader when it was there: in between others may have pushed it out.
-    return stretchOf(block, place, fileLength, once(block));
+    const leave = once(block);
+    if (goesOn) this.#readAhead(block, fileLength);
+    return stretchOf(block, place, fileLength, leave);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    // What nobody waits for any more would be kept for nobody.
+    await Promise.allSettled([...this.#readings.values()].map(({ block }) => block));
     this.#recent.dropAll(this.#own);
-    return this.file.close();
+    await this.file.close();
+  }
+
+  /**
+   * Has the block behind one read while that is sent: for whoever goes from block to block, who would wait for the disk and the thread that reads it each time. Only what is there as a whole, and one at a time, so that
+   * of many readers none reads for nothing. It is kept with the recent blocks, so that a reader who stands still holds no more than before.
+   */
+  #readAhead({ contents: { end, isBroken } }: Block, fileLength: number): void {
+    if (isBroken || fileLength - end.position < BLOCK_BYTES || !this.#mayReadAhead()) return;
+    if (this.#ahead !== undefined && this.#ahead.block?.isFree !== true) return;
+    if (this.#readings.has(keyOf(end)) || this.#found(end, fileLength) !== undefined) return;
+    const ahead: { readonly key: string; block?: Block } = { key: keyOf(end) };
+    this.#ahead = ahead;
+    this.#read(end, fileLength).block.then(
+      (block) => (ahead.block = block),
+      () => {
+        // Whoever comes to this place reads it again, and is told.
+        if (this.#ahead === ahead) this.#ahead = undefined;
+      },
+    );
   }
 
   /** A short rest of a block serves only who has all by it: whoever is behind gets more at once. */
