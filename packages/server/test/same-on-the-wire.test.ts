@@ -1,8 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { JobService, StreamOutputRequestSchema, Stream, WorkerService } from '@worker/protocol';
 import { eventually } from '@worker/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Policy } from '../src/authorize/policy.ts';
 import { streamEnds } from '../src/rpc/stream-end.ts';
 import { Bed } from './bed/bed.ts';
 import { collect, submit } from './bed/jobs.ts';
@@ -45,7 +47,7 @@ afterAll(async () => {
 });
 
 type Output = typeof streamOutput.output | typeof getLogs.output;
-type Parts = Partial<Omit<Sent, 'path'>>;
+type Parts = Partial<Omit<Sent, 'path' | 'over'>>;
 
 /** The answer as the protocol library makes it, all of it. */
 async function answerOfLibrary(output: Output, sent: Sent, asked = bed): Promise<Recorded> {
@@ -79,6 +81,9 @@ const streams = [
   [getLogs, '/worker.v1.WorkerService/GetLogs'],
 ] as const;
 const types = ['application/grpc+proto', 'application/grpc-web+proto', 'application/connect+proto'];
+/** Browsers and curl come over the first, too. */
+const versions = ['HTTP/1.1', 'HTTP/2'] as const;
+const wires = versions.flatMap((over) => types.map((type) => ({ over, type })));
 
 const both: Record<string, (type: string) => Parts> = {
   'a job that has ended': () => ({ body: enveloped(idOf('ended')) }),
@@ -133,25 +138,27 @@ const ofOutput: Record<string, (type: string) => Parts> = {
   }),
 };
 
-describe.each(streams.flatMap(([method, path]) => types.map((type) => ({ method, path, type }))))('$path as $type', (stream) => {
-  const { method, path, type } = stream;
+const calls = streams.flatMap(([method, path]) => wires.map((wire) => ({ method, path, ...wire })));
+
+describe.each(calls)('$path as $type over $over', ({ method, path, type, over }) => {
   const cases = Object.entries(method === streamOutput ? { ...both, ...ofOutput } : both);
 
   it.each(cases)('%s: answered as the protocol library answers it, to the last trailer [NET-2] [NET-6]', async (_, partsFor) => {
     const { body = Buffer.alloc(0), headers, as } = partsFor(type);
-    const sent: Sent = { path, body, headers: { 'content-type': type, ...headers }, ...(as === undefined ? {} : { as }) };
+    const sent: Sent = { over, path, body, headers: { 'content-type': type, ...headers }, ...(as === undefined ? {} : { as }) };
     const expected = await answerOfLibrary(method.output, sent);
     expect(await record(bed, method.output, sent)).toEqual(expected);
+    // HTTP/1.1 has no answer without headers.
     expect(expected.headers ?? expected.resetCode).toBeTruthy();
   });
 });
 
-describe.each(types)('%s', (type) => {
+describe.each(wires)('$type over $over', ({ type, over }) => {
   it('as many calls as may last: the next is refused as the protocol library refuses it [NET-6]', async () => {
     using first = bed.connect('grpc', busy);
     const waits = collect(first.jobs.streamOutput({ id: jobs.silent })).catch(() => undefined);
     await eventually(() => bed.server.openCalls() === 1, { what: 'the first call is open' });
-    const sent: Sent = { path: streams[0][1], body: enveloped(idOf('silent')), headers: { 'content-type': type }, as: busy };
+    const sent: Sent = { over, path: streams[0][1], body: enveloped(idOf('silent')), headers: { 'content-type': type }, as: busy };
     const expected = await answerOfLibrary(streamOutput.output, sent);
     expect(JSON.stringify(expected)).toMatch(/wait(?: |%20)or(?: |%20)follow/);
     expect(await record(bed, streamOutput.output, sent)).toEqual(expected);
@@ -159,11 +166,23 @@ describe.each(types)('%s', (type) => {
     await waits;
   });
 
+  it('an end of more than 2 MiB comes compressed to whoever takes that, as the protocol library compresses it [NET-2]', async () => {
+    // Nothing that Worker says is as long.
+    vi.spyOn(Policy.prototype, 'maySee').mockImplementation(() => {
+      throw new ConnectError('x'.repeat(3 * 1024 * 1024), Code.FailedPrecondition);
+    });
+    const headers = { 'content-type': type, ...encodingOf(type, 'accept-', 'gzip') };
+    const sent: Sent = { over, path: streams[0][1], body: enveloped(idOf('ended')), headers };
+    const recorded = await record(bed, streamOutput.output, sent);
+    expect(recorded).toEqual(await answerOfLibrary(streamOutput.output, sent));
+    if (type !== 'application/grpc+proto') expect(recorded.envelopes.map(([flags]) => flags & 1)).toEqual([1]);
+  });
+
   it('a server that shuts down ends its streams as the protocol library ends them [NET-6]', async () => {
     const ended = async (look: typeof answerOfLibrary) => {
       await using other = await Bed.open();
       const id = await submit(other.connect(), 'sleep', '600');
-      const sent: Sent = { path: streams[0][1], body: enveloped(requestFor({ id })), headers: { 'content-type': type } };
+      const sent: Sent = { over, path: streams[0][1], body: enveloped(requestFor({ id })), headers: { 'content-type': type } };
       const recorded = look(streamOutput.output, sent, other);
       await eventually(() => other.server.openCalls() === 1, { what: 'the stream is open' });
       await other.server.close({ stopJobs: true });

@@ -5,6 +5,7 @@ import {
   createLinkedAbortController,
   encodeEnvelope,
   envelopeCompress,
+  type EnvelopedMessage,
   type UniversalServerResponse,
 } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
@@ -28,7 +29,8 @@ export interface RestOptions {
 
 /**
  * The answer of a stream whose request the protocol library has read and admitted, in place of the library's own: it would keep 20 KiB for each call for as long as that lasts, which may be weeks.
- * Messages, errors and ends are made by the library's own parts, so that nobody can tell the difference.
+ * Messages, errors and ends are made by the library's own parts, so that nobody can tell the difference. What the library does besides is to refuse messages over `writeMaxBytes`: none of a stream gets near them. A chunk
+ * is 1 MiB at most, a line 3 MiB, and the longest of the others tells of a job, which came in a request of 8 MiB at most.
  */
 export function restOfStream(run: RunStream, options: RestOptions): (answer: UniversalServerResponse) => UniversalServerResponse {
   return (answer) => {
@@ -58,12 +60,15 @@ async function* bodyOf(
     },
   };
   const compression = isGzip(header) ? compressionGzip : null;
+  const enveloped = async (message: EnvelopedMessage) => {
+    const { flags, data } = await envelopeCompress(message, compression, compressMinBytes);
+    return encodeEnvelope(flags, data);
+  };
   let error: ConnectError | undefined;
   try {
-    yield* run(call, async (message) => {
+    yield* run(call, (message) => {
       const data = toBinary(output, create(output, message as MessageInitShape<DescMessage>));
-      const envelope = await envelopeCompress({ flags: 0, data }, compression, compressMinBytes);
-      return encodeEnvelope(envelope.flags, envelope.data);
+      return enveloped({ flags: 0, data });
     });
   } catch (thrown) {
     error = connectErrorOf(thrown);
@@ -73,7 +78,7 @@ async function* bodyOf(
     life.abort();
   }
   const last = end(error, trailers);
-  if (last !== undefined) yield encodeEnvelope(last.flags, last.data);
+  if (last !== undefined) yield await enveloped(last);
 }
 
 function isGzip(header: Headers): boolean {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import { request } from 'node:https';
 import { gunzipSync } from 'node:zlib';
 import { fromBinary, toJson, type DescMessage } from '@bufbuild/protobuf';
 import { within } from '@worker/testing';
@@ -8,7 +10,9 @@ import { session } from './raw.ts';
 
 /** A request as it goes over the wire. */
 export interface Sent {
+  readonly over: 'HTTP/1.1' | 'HTTP/2';
   readonly path: string;
+  /** Its method is in `:method`, whatever it goes over. Default: POST. */
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
   /** Default: the owner. */
@@ -21,11 +25,18 @@ export interface Recorded {
   /** Each envelope: its flags, and its message, or the text of what is none. */
   readonly envelopes: readonly (readonly [flags: number, content: unknown])[];
   readonly trailers: IncomingHttpHeaders | undefined;
-  readonly resetCode: number;
+  /** Of HTTP/2. */
+  readonly resetCode?: number;
+  /** Of HTTP/1.1: whether the connection lasted to the end of the body. */
+  readonly isWhole?: boolean;
 }
 
-/** Sends a request of HTTP/2 on a connection of its own, and records everything that comes until the stream is closed. */
-export async function record(bed: Bed, output: DescMessage, { path, headers, body, as }: Sent): Promise<Recorded> {
+/** Sends a request on a connection of its own, and records everything that comes until the stream is closed. */
+export function record(bed: Bed, output: DescMessage, sent: Sent): Promise<Recorded> {
+  return sent.over === 'HTTP/2' ? recordOverHttp2(bed, output, sent) : recordOverHttp1(bed, output, sent);
+}
+
+async function recordOverHttp2(bed: Bed, output: DescMessage, { path, headers, body, as }: Sent): Promise<Recorded> {
   const opened = session(bed, as);
   const stream = opened.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false });
   let head: IncomingHttpHeaders | undefined;
@@ -40,6 +51,33 @@ export async function record(bed: Bed, output: DescMessage, { path, headers, bod
   await within(20_000, `${path} is answered`, once(stream, 'close'));
   opened.destroy();
   return { headers: head, envelopes: envelopesIn(Buffer.concat(parts), output), trailers, resetCode: stream.rstCode };
+}
+
+async function recordOverHttp1(bed: Bed, output: DescMessage, { path, headers, body, as = bed.owner }: Sent): Promise<Recorded> {
+  const { ':method': method = 'POST', ...fields } = headers;
+  const tls = { ca: bed.pki.ca.cert, cert: as.cert, key: as.key, ALPNProtocols: ['http/1.1'] };
+  const opened = request(`${bed.url}${path}`, { method: String(method), headers: fields, agent: false, ...tls });
+  const closed = Promise.withResolvers<undefined>();
+  const parts: Buffer[] = [];
+  let response: IncomingMessage | undefined;
+  opened
+    .on('response', (received) => {
+      response = received;
+      received.on('data', (part: Buffer) => parts.push(part)).on('error', () => undefined);
+    })
+    .on('error', () => undefined)
+    .on('close', () => {
+      closed.resolve(undefined);
+    })
+    .end(body);
+  await within(20_000, `${path} is answered`, closed.promise);
+  if (response === undefined) return { headers: undefined, envelopes: [], trailers: undefined, isWhole: false };
+  return {
+    headers: { ':status': String(response.statusCode), ...stable(response.headers) },
+    envelopes: envelopesIn(Buffer.concat(parts), output),
+    trailers: stable(response.trailers),
+    isWhole: response.complete,
+  };
 }
 
 /** Without the time at which it was made. */
