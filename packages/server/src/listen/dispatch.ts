@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { constants, type Http2ServerRequest } from 'node:http2';
+import type { DescService } from '@bufbuild/protobuf';
 import {
   createConnectRouter,
   createContextKey,
   createContextValues,
-  type ConnectRouter,
-  type ConnectRouterOptions,
+  createServiceImplSpec,
+  type HandlerContext,
+  type ServiceImpl,
 } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { createMethodUrl, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { compressionGzip, universalRequestFromNodeRequest } from '@connectrpc/connect-node';
 import type { Connection } from '../identify/connection.ts';
 import type { Log } from '../log/log.ts';
@@ -17,6 +19,7 @@ import { compressMinBytes, longestDeadlineMs, type ListenLimits } from './limits
 import type { Hold } from './held-bytes.ts';
 import type { Peer } from './open-connections.ts';
 import { PacedBody } from './paced-body.ts';
+import { plainRequest, plainUnary, type PlainRequest, type PlainUnary, type UnaryContext, type UnaryRun } from './plain-unary.ts';
 import { inBlocks } from './request-body.ts';
 import { closeAfterResponse, isGone, respond, respondEmpty, type Response } from './respond.ts';
 
@@ -35,10 +38,15 @@ export interface Caller {
 
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'the caller' });
 
+/** Takes the handlers of a service. Those of calls with one answer look at no more of their context than {@link UnaryContext}. */
+export interface Routes {
+  service<S extends DescService>(service: S, handlers: Partial<ServiceImpl<S>>): void;
+}
+
 export interface DispatchOptions {
-  readonly addRoutes: (router: ConnectRouter) => void;
+  readonly addRoutes: (routes: Routes) => void;
   /** Runs before anything of the body is read. */
-  readonly gate: NonNullable<ConnectRouterOptions['requestGate']>;
+  readonly gate: (context: UnaryContext) => Promise<void>;
   readonly peerOf: (request: Request) => Peer | undefined;
   readonly shutdownSignal: AbortSignal;
   readonly limits: ListenLimits;
@@ -59,8 +67,20 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
     maxTimeoutMs: longestDeadlineMs,
     shutdownSignal,
   });
-  options.addRoutes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const shortWays = new Map<string, PlainUnary>();
+  options.addRoutes({
+    service: (service, handlers) => {
+      router.service(service, handlers);
+      for (const { kind, method, impl } of Object.values(createServiceImplSpec(service, handlers).methods)) {
+        if (kind !== 'unary') continue;
+        const run: UnaryRun = (request, context) => impl(request, context as HandlerContext);
+        shortWays.set(createMethodUrl('/', method), plainUnary({ ...limits, method, run, gate }));
+      }
+    },
+  });
+  const ways = new Map(
+    router.handlers.map((library): [string, Way] => [library.requestPath, { library, short: shortWays.get(library.requestPath) }]),
+  );
 
   return (request, response) => {
     const url = request.url ?? '';
@@ -68,15 +88,15 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
       respondEmpty(response, 400);
       return;
     }
-    const handler = handlers.get(url.split('?', 1)[0] ?? '');
+    const way = ways.get(url.split('?', 1)[0] ?? '');
     const peer = options.peerOf(request);
-    if (handler === undefined || peer === undefined) {
+    if (way === undefined || peer === undefined) {
       respondEmpty(response, 404);
       return;
     }
     boundBody(request, limits.requestBodyMs);
     const { connection } = peer;
-    handle({ handler, request, response, connection, hold: peer.hold(), shutdownSignal }).catch((error: unknown) => {
+    handle({ way, request, response, connection, hold: peer.hold(), shutdownSignal }).catch((error: unknown) => {
       if (isGone(response)) return;
       log({ level: 'error', message: 'a response could not be made', peer: connection.peer, error });
       if (response.headersSent) response.destroy();
@@ -85,8 +105,14 @@ export function createDispatcher(options: DispatchOptions): (request: Request, r
   };
 }
 
+/** How a method is answered. */
+interface Way {
+  readonly library: UniversalHandler;
+  readonly short: PlainUnary | undefined;
+}
+
 interface Asked {
-  readonly handler: UniversalHandler;
+  readonly way: Way;
   readonly request: Request;
   readonly response: Response;
   readonly connection: Connection;
@@ -104,8 +130,17 @@ async function handle(asked: Asked): Promise<void> {
 }
 
 /** Apart from what is done with the answer: nothing of the request stays in memory while that lasts. */
-async function answerTo(
-  { handler, request, response, connection, hold, shutdownSignal }: Asked,
+async function answerTo(asked: Asked, body: PacedBody): Promise<UniversalServerResponse> {
+  const { way, request, response, hold } = asked;
+  const plain = way.short === undefined ? undefined : plainRequest(request);
+  const answer = await (way.short === undefined || plain === undefined ? byLibrary(asked, body) : shortly(asked, body, way.short, plain));
+  hold.set(0);
+  if (!request.complete) closeAfterResponse(response);
+  return answer;
+}
+
+async function byLibrary(
+  { way, request, response, connection, hold, shutdownSignal }: Asked,
   body: PacedBody,
 ): Promise<UniversalServerResponse> {
   const values = createContextValues();
@@ -113,10 +148,25 @@ async function answerTo(
   const caller: Caller = { connection, response, body, signals: [universal.signal, shutdownSignal] };
   values.set(callerKey, caller);
   dropEndlessDeadline(universal.header);
-  const answer = await handler({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
-  hold.set(0);
-  if (!request.complete) closeAfterResponse(response);
+  const answer = await way.library({ ...universal, body: inBlocks(universal.body as AsyncIterable<Uint8Array>, hold) });
   return caller.goOn?.(answer) ?? answer;
+}
+
+/** A stream that is closed takes no answer, so nobody asks for the reason. */
+const gone = new Error('the caller is gone');
+
+function shortly(
+  { request, response, connection, hold, shutdownSignal }: Asked,
+  body: PacedBody,
+  answer: PlainUnary,
+  plain: PlainRequest,
+): Promise<UniversalServerResponse> {
+  const values = createContextValues();
+  const left = new AbortController();
+  request.once('close', () => left.abort(gone));
+  const signals = [left.signal, shutdownSignal];
+  values.set(callerKey, { connection, response, body, signals });
+  return answer({ ...plain, values, signals, body: inBlocks(request, hold) });
 }
 
 /** A body that does not come is not waited for. Node does the same for HTTP/1.1 by itself. */

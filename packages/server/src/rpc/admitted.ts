@@ -16,7 +16,7 @@ export interface Admitted {
 
 export const admittedKey = createContextKey<Admitted | undefined>(undefined, { description: 'the caller, once admitted' });
 
-export function admittedOf(context: HandlerContext): Admitted {
+export function admittedOf(context: Pick<HandlerContext, 'values'>): Admitted {
   const admitted = context.values.get(admittedKey);
   if (admitted === undefined)
     throw new ConnectError('internal error', Code.Internal, undefined, undefined, 'a handler was reached past the first gate');

@@ -1,6 +1,8 @@
 import type { DescService, MessageInitShape, DescMessage } from '@bufbuild/protobuf';
-import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { JobService, type WorkerService } from '@worker/protocol';
+import type { Routes } from '../listen/dispatch.ts';
+import type { UnaryContext } from '../listen/plain-unary.ts';
 import type { Call, Host } from './call.ts';
 import { getJob } from './get-job.ts';
 import { getLogs } from './get-logs.ts';
@@ -23,12 +25,12 @@ export interface Run {
   one<I, O extends DescMessage>(
     handle: (host: Host, request: I, call: Call) => Answer<O>,
     lasting?: 'lasting',
-  ): (request: I, context: HandlerContext) => Promise<MessageInitShape<O>>;
+  ): (request: I, context: UnaryContext) => Promise<MessageInitShape<O>>;
   many<I, O>(handle: (host: Host, request: I, call: Call) => AsyncGenerator<O>): (request: I, context: HandlerContext) => AsyncGenerator<O>;
 }
 
 /** Every RPC of both services. The types demand that none is missing. */
-export function addRoutes(router: ConnectRouter, run: Run): void {
+export function addRoutes(router: Routes, run: Run): void {
   const jobService: Complete<typeof JobService> = {
     submitJob: run.one(submitJob),
     getJob: run.one(getJob),

@@ -1,5 +1,6 @@
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { connectErrorOf } from '../fail/from-core.ts';
+import type { UnaryContext } from '../listen/plain-unary.ts';
 import type { Log } from '../log/log.ts';
 import { admittedOf, type Admitted } from './admitted.ts';
 import type { Call, Host } from './call.ts';
@@ -43,7 +44,7 @@ export function runOn(host: Host, open: OpenCalls, log: Log): Run {
   };
 }
 
-function callOf(admitted: Admitted, { signal, responseHeader }: HandlerContext): Call {
+function callOf(admitted: Admitted, { signal, responseHeader }: UnaryContext): Call {
   return {
     principal: admitted.principal,
     signal,
