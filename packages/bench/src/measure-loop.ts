@@ -30,7 +30,7 @@ export async function measureLoop(bench: Bench): Promise<Measurement[]> {
       { section, name: `event loop late at most, ${where}`, unit: 'ms', worker: samples.map(({ late }) => late) },
       {
         section,
-        name: `its longest turn by CPU time, V8’s collections left out, ${where}`,
+        name: `its longest turn, waits for a CPU and V8’s collections left out, ${where}`,
         unit: 'ms',
         worker: samples.map(({ blocked }) => blocked),
       },
