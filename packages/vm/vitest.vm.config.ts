@@ -9,7 +9,7 @@ export default defineConfig({
     globalSetup: ['test/support/accelerator.ts'],
     // A machine that is emulated takes both cores.
     fileParallelism: false,
-    testTimeout: 240_000,
+    testTimeout: 480_000,
     hookTimeout: 240_000,
   },
 });

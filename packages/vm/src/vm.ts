@@ -24,7 +24,7 @@ export interface VmOptions {
 }
 
 export interface RunOptions {
-  /** Default 60,000. */
+  /** Default 180,000: a machine may be emulated, and busy besides. */
   readonly deadlineMs?: number;
   /** Default: root, in the root cgroup. `user` is uid 1000 without any privilege, in a cgroup of its own that is delegated to it. */
   readonly as?: 'root' | 'user';
@@ -79,7 +79,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Runs a shell script in the guest; any number at a time. Rejects when the guest dies, or at the deadline. */
-  async run(script: string, { deadlineMs = 60_000, as = 'root' }: RunOptions = {}): Promise<Outcome> {
+  async run(script: string, { deadlineMs = 180_000, as = 'root' }: RunOptions = {}): Promise<Outcome> {
     const asked = as === 'root' ? script : AS_USER + quote(script);
     return this.#alive(`\`${script.slice(0, 200)}\` ends`, deadlineMs, this.#on().agent.run(asked));
   }
