@@ -35,7 +35,8 @@ describe.each(users)('%s', (_, options) => {
     const neighbour = await runner.submit({ argv: ['sleep', '60'], limits: { memoryBytes: 64 * MIB } });
     const hog = await run(runner, HOG, { memoryBytes: 64 * MIB });
     expect(hog.state).toMatchObject({ kind: 'stopped', reason: 'out-of-memory', unenforced: [] });
-    expect(hog.stdout).toBe('begun\n');
+    // What counts may see the end of what was killed, and say so, before the rest is.
+    expect(hog.stdout).toMatch(/^begun\n(0\n)?$/);
     const enough = await run(runner, HOG, { memoryBytes: 900 * MIB });
     expect(enough.state).toMatchObject({ kind: 'completed', exit: { code: 0 } });
     expect((await runner.get(neighbour.job.id)).state.kind).toBe('running');
