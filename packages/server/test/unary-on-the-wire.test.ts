@@ -39,16 +39,17 @@ afterAll(async () => {
   await bed[Symbol.asyncDispose]();
 });
 
-/** The answers by the short way and by the protocol library. */
+/** The answers by the short way and by the protocol library, and whether each content type that was looked at may take the short way. */
 async function answers(
   { output }: DescMethodUnary,
   sent: Sent,
-  asked = bed,
-): Promise<{ readonly short: Recorded; readonly library: Recorded }> {
-  const looked = vi.spyOn(plainTypes as Set<string | undefined>, 'has').mockReturnValue(false);
-  const library = await record(asked, output, sent);
-  looked.mockRestore();
-  return { short: await record(asked, output, sent), library };
+): Promise<{ readonly short: Recorded; readonly library: Recorded; readonly mayBeShort: readonly boolean[] }> {
+  const refused = vi.spyOn(plainTypes as Set<string | undefined>, 'has').mockReturnValue(false);
+  const library = await record(bed, output, sent);
+  refused.mockRestore();
+  const looked = vi.spyOn(plainTypes as Set<string | undefined>, 'has');
+  const short = await record(bed, output, sent);
+  return { short, library, mayBeShort: looked.mock.results.map(({ value }) => value as boolean) };
 }
 
 function enveloped(message: Uint8Array, flags = 0, length = message.length): Buffer {
@@ -68,7 +69,7 @@ function bodyOf<M extends DescMethodUnary>({ input }: M, message: MessageInitSha
 const get = (job: keyof typeof jobs) => bodyOf(getJob, { id: jobs[job] });
 const idOf = (job: keyof typeof jobs) => get(job).subarray(5);
 
-type Parts = Partial<Omit<Sent, 'path'>> & { readonly method?: DescMethodUnary };
+type Parts = Partial<Omit<Sent, 'path' | 'over'>> & { readonly method?: DescMethodUnary };
 
 const cases: Record<string, () => Parts> = {
   'a job that has ended': () => ({ body: get('ended') }),
@@ -128,9 +129,17 @@ describe.each(['application/grpc', 'application/grpc+proto'])('a call with one a
     '%s: answered as the protocol library answers it, to the last trailer [NET-2] [NET-6]',
     async (_, partsFor) => {
       const { method = getJob, body = Buffer.alloc(0), headers, as } = partsFor();
-      const sent: Sent = { path: pathOf(method), body, headers: { 'content-type': type, ...headers }, ...(as === undefined ? {} : { as }) };
-      const { short, library } = await answers(method, sent);
+      const sent: Sent = {
+        over: 'HTTP/2',
+        path: pathOf(method),
+        body,
+        headers: { 'content-type': type, ...headers },
+        ...(as === undefined ? {} : { as }),
+      };
+      const { short, library, mayBeShort } = await answers(method, sent);
       expect(short).toEqual(library);
+      // Only the method is looked at before.
+      expect(mayBeShort).toEqual(headers?.[':method'] === undefined ? [headers?.['content-type'] === undefined] : []);
       expect(library.headers ?? library.resetCode).toBeTruthy();
     },
   );
@@ -148,7 +157,8 @@ it('a server that shuts down ends its waits as the protocol library ends them [N
     const id = await submit(other.connect(), 'sleep', '600');
     if (byLibrary) vi.spyOn(plainTypes as Set<string | undefined>, 'has').mockReturnValue(false);
     const headers = { 'content-type': 'application/grpc+proto' };
-    const recorded = record(other, waitJob.output, { path: pathOf(waitJob), body: bodyOf(waitJob, { id }), headers });
+    const sent: Sent = { over: 'HTTP/2', path: pathOf(waitJob), body: bodyOf(waitJob, { id }), headers };
+    const recorded = record(other, waitJob.output, sent);
     await eventually(() => other.server.openCalls() === 1, { what: 'the wait is open' });
     vi.restoreAllMocks();
     await other.server.close({ stopJobs: true });
