@@ -27,6 +27,12 @@ export interface Stretch extends Disposable {
   readonly made: Map<number, readonly (OutputChunkEvent | OutputGapEvent)[]>;
 }
 
+interface Ahead {
+  readonly key: string;
+  /** Once it is read. */
+  block?: WeakRef<Block>;
+}
+
 interface Reading {
   /** Who waits for it; nobody yet for what is read ahead. */
   readers: number;
@@ -44,8 +50,8 @@ export class SharedOutput {
   #used: WeakRef<Block>[] = [];
   readonly #readings = new Map<string, Reading>();
   readonly #mayReadAhead: () => boolean;
-  /** Nobody has come to it yet. */
-  #ahead: { readonly key: string; block?: Block } | undefined;
+  /** Nobody has come to it yet. Held as loosely as what is used: the recent blocks decide how long it stays. */
+  #ahead: Ahead | undefined;
 
   /** @param mayReadAhead Asked each time: whether there is room in `recent` for what nobody needs yet. */
   constructor(
@@ -91,12 +97,12 @@ export class SharedOutput {
    */
   #readAhead({ contents: { end, isBroken } }: Block, fileLength: number): void {
     if (isBroken || fileLength - end.position < BLOCK_BYTES || !this.#mayReadAhead()) return;
-    if (this.#ahead !== undefined && this.#ahead.block?.isFree !== true) return;
+    if (this.#ahead !== undefined && !isDropped(this.#ahead)) return;
     if (this.#readings.has(keyOf(end)) || this.#found(end, fileLength) !== undefined) return;
-    const ahead: { readonly key: string; block?: Block } = { key: keyOf(end) };
+    const ahead: Ahead = { key: keyOf(end) };
     this.#ahead = ahead;
     this.#read(end, fileLength).block.then(
-      (block) => (ahead.block = block),
+      (block) => (ahead.block = new WeakRef(block)),
       () => {
         // Whoever comes to this place reads it again, and is told.
         if (this.#ahead === ahead) this.#ahead = undefined;
@@ -184,4 +190,9 @@ function stretchOf(block: Block, place: FramePlace, fileLength: number, leave: (
     isBroken: last < first,
     ...stretch,
   };
+}
+
+/** Whether it was read for nobody. */
+function isDropped({ block }: Ahead): boolean {
+  return block !== undefined && block.deref()?.isFree !== false;
 }
